@@ -1,0 +1,53 @@
+use super::*;
+
+fn each() -> [Credentials; 4] {
+    [
+        Credentials::Pap { password: Secret::from(b"hunter2".to_vec()) },
+        Credentials::Chap { identifier: 1, challenge: vec![7; 16], response: [0xAB; 16] },
+        Credentials::MsChapV1 {
+            identifier: 1,
+            challenge: [7; 8],
+            lm_response: [0xAB; 24],
+            nt_response: [0xAB; 24],
+            use_nt: true,
+        },
+        Credentials::MsChapV2 {
+            identifier: 1,
+            authenticator_challenge: [7; 16],
+            peer_challenge: [8; 16],
+            nt_response: [0xAB; 24],
+            flags: 0,
+        },
+    ]
+}
+
+#[test]
+fn debug_shows_the_method_and_no_secret() {
+    let shown: Vec<String> = each().iter().map(|credentials| format!("{credentials:?}")).collect();
+    assert_eq!(
+        shown,
+        ["Credentials(pap)", "Credentials(chap)", "Credentials(ms-chap-v1)", "Credentials(ms-chap-v2)"]
+    );
+    assert_eq!(format!("{:?}", Secret::from(b"hunter2".to_vec())), "Secret(..)");
+}
+
+#[test]
+fn zeroize_wipes_what_could_be_replayed_or_cracked() {
+    for mut credentials in each() {
+        credentials.zeroize();
+        match &credentials {
+            Credentials::Pap { password } => assert!(password.is_empty()),
+            Credentials::Chap { response, .. } => assert_eq!(response, &[0; 16]),
+            Credentials::MsChapV1 { lm_response, nt_response, .. } => {
+                assert_eq!((lm_response, nt_response), (&[0; 24], &[0; 24]));
+            }
+            Credentials::MsChapV2 { nt_response, .. } => assert_eq!(nt_response, &[0; 24]),
+        }
+    }
+}
+
+#[test]
+fn secrets_compare_by_content() {
+    assert_eq!(Secret::from(b"a".to_vec()), Secret::from("a".to_owned()));
+    assert_ne!(Secret::from(b"a".to_vec()), Secret::from(b"ab".to_vec()));
+}

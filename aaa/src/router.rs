@@ -1,0 +1,319 @@
+//! The way of one login: user name, tunnel group, type matrix, server group, LOCAL fallback, verdict.
+//!
+//! A reject ends it. Only silence of every server leads to LOCAL, only where the tunnel group says so, and only for a
+//! method that LOCAL can check.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use crate::backend::AuthRequest;
+use crate::group::{GroupStatus, ServerGroup, WhenDead};
+use crate::matrix::{self, AuthMethod, MatrixCell, ServerType};
+use crate::request::LoginRequest;
+use crate::username::{self, GroupDelimiter, NameError, NameOptions, PrintableName};
+use crate::verdict::{Reject, RejectReason, Verdict};
+
+/// What the router needs to know about a tunnel group.
+#[derive(Clone)]
+pub struct TunnelGroupRoute {
+    /// Its name.
+    pub name: String,
+    /// Who decides its logins.
+    pub server_group: Arc<ServerGroup>,
+    /// LOCAL decides when no server answers.
+    pub local_fallback: bool,
+    /// `ppp-authentication`.
+    pub methods: Vec<AuthMethod>,
+    /// The realm of a user name is not sent.
+    pub strip_realm: bool,
+    /// The group in a user name chooses the tunnel group and is taken off.
+    pub strip_group: bool,
+    /// A leading `DOMAIN\` is not sent.
+    pub strip_domain: bool,
+    /// Where its sessions are billed.
+    pub accounting_group: Option<Arc<ServerGroup>>,
+}
+
+impl TunnelGroupRoute {
+    fn name_options(&self) -> NameOptions {
+        NameOptions {
+            strip_group: self.strip_group,
+            strip_realm: self.strip_realm,
+            strip_domain: self.strip_domain,
+        }
+    }
+}
+
+/// How a login went.
+#[derive(Debug, Clone)]
+pub struct LoginOutcome {
+    /// The decision.
+    pub verdict: Verdict,
+    /// The tunnel group chosen (the one of arrival when it came to no choice).
+    pub tunnel_group: String,
+    /// The server group asked last; `None` when none was asked.
+    pub server_group: Option<String>,
+    /// The server that decided.
+    pub server: Option<String>,
+    /// What it is.
+    pub server_type: Option<ServerType>,
+    /// The name that was sent; as typed when nothing was sent.
+    pub name: Vec<u8>,
+    /// How the peer proved itself.
+    pub method: AuthMethod,
+    /// From the first question to the verdict.
+    pub round_trip: Duration,
+    /// The servers were silent and LOCAL was turned to.
+    pub fell_back: bool,
+    /// Our own configuration or the type matrix refused, not a server.
+    pub refused_by_configuration: bool,
+}
+
+/// Routes logins. Immutable: a reload makes a new one.
+pub struct Router {
+    delimiter: Option<GroupDelimiter>,
+    tunnel_groups: HashMap<String, TunnelGroupRoute>,
+    server_groups: BTreeMap<String, Arc<ServerGroup>>,
+    local: Option<Arc<ServerGroup>>,
+}
+
+impl Router {
+    /// `local` is the group that fallback turns to; absent: there is no LOCAL.
+    pub fn new(
+        delimiter: Option<GroupDelimiter>,
+        groups: Vec<TunnelGroupRoute>,
+        local: Option<Arc<ServerGroup>>,
+    ) -> Self {
+        let mut router = Self {
+            delimiter,
+            tunnel_groups: HashMap::new(),
+            server_groups: BTreeMap::new(),
+            local: local.clone(),
+        };
+        router = router.with_server_groups(local);
+        for group in groups {
+            router = router
+                .with_server_groups([Arc::clone(&group.server_group)])
+                .with_server_groups(group.accounting_group.clone());
+            router.tunnel_groups.insert(group.name.clone(), group);
+        }
+        router
+    }
+
+    /// Makes further groups known, so that [`Self::login_through`] and [`Self::status`] reach groups that no tunnel
+    /// group uses.
+    pub fn with_server_groups(mut self, groups: impl IntoIterator<Item = Arc<ServerGroup>>) -> Self {
+        for group in groups {
+            self.server_groups.insert(group.name().to_owned(), group);
+        }
+        self
+    }
+
+    /// One tunnel group.
+    pub fn tunnel_group(&self, name: &str) -> Option<&TunnelGroupRoute> {
+        self.tunnel_groups.get(name)
+    }
+
+    /// One server group.
+    pub fn server_group(&self, name: &str) -> Option<&Arc<ServerGroup>> {
+        self.server_groups.get(name)
+    }
+
+    /// Every server group, by name.
+    pub fn status(&self) -> Vec<GroupStatus> {
+        self.server_groups.values().map(|group| group.status()).collect()
+    }
+
+    /// Decides one login.
+    pub async fn login(&self, request: LoginRequest) -> LoginOutcome {
+        let outcome = self.decide(&request).await;
+        log(&request, &outcome);
+        outcome
+    }
+
+    /// Asks one server group as a login would, without fallback: `aaa test --server-group`. The name is split as the
+    /// request's tunnel group says; with an empty tunnel group it is sent as typed.
+    pub async fn login_through(&self, group: &str, request: LoginRequest) -> LoginOutcome {
+        let outcome = self.decide_through(group, &request).await;
+        log(&request, &outcome);
+        outcome
+    }
+
+    async fn decide(&self, request: &LoginRequest) -> LoginOutcome {
+        let (chosen, name) = match self.choose(request) {
+            Ok(choice) => choice,
+            Err(reason) => return refused(request, &request.tunnel_group, &request.name, reason),
+        };
+        let group = &chosen.server_group;
+        if let Err(reason) = may_serve(group.server_type(), chosen, request.credentials.method()) {
+            return refused(request, &chosen.name, name.as_bytes(), reason);
+        }
+        let question = question(request, name, &chosen.name);
+        let fallback = self.local.as_ref().filter(|local| {
+            chosen.local_fallback && group.server_type() != ServerType::Local && !Arc::ptr_eq(local, group)
+        });
+        let when_dead = if fallback.is_some() { WhenDead::GiveUp } else { WhenDead::KeepTrying };
+        let outcome = asked(group, &question, when_dead).await;
+        match (&outcome.verdict, fallback) {
+            (Verdict::Unavailable(silence), Some(local)) => {
+                debug!(tunnel_group = chosen.name, why = silence.why, "no server answers, turning to LOCAL");
+                fall_back(local, &question, outcome).await
+            }
+            (
+                Verdict::Accept(_) | Verdict::Reject(_) | Verdict::Challenge(_) | Verdict::Unavailable(_),
+                Some(_) | None,
+            ) => outcome,
+        }
+    }
+
+    async fn decide_through(&self, group: &str, request: &LoginRequest) -> LoginOutcome {
+        let choice = if request.tunnel_group.is_empty() {
+            username::check(&request.name).map(|name| ("", name)).map_err(RejectReason::from)
+        } else {
+            self.choose(request).map(|(chosen, name)| (chosen.name.as_str(), name))
+        };
+        let (tunnel_group, name) = match choice {
+            Ok(choice) => choice,
+            Err(reason) => return refused(request, &request.tunnel_group, &request.name, reason),
+        };
+        let Some(group) = self.server_groups.get(group) else {
+            let reason = RejectReason::UnknownServerGroup(group.to_owned());
+            return refused(request, tunnel_group, name.as_bytes(), reason);
+        };
+        let method = request.credentials.method();
+        if !matrix::allows(group.server_type(), method) {
+            let cell = MatrixCell { server_type: group.server_type(), method };
+            return refused(request, tunnel_group, name.as_bytes(), RejectReason::NotAllowed(cell));
+        }
+        asked(group, &question(request, name, tunnel_group), WhenDead::KeepTrying).await
+    }
+
+    /// The tunnel group that decides, and the name that it sends.
+    fn choose<'a>(
+        &'a self,
+        request: &'a LoginRequest,
+    ) -> Result<(&'a TunnelGroupRoute, &'a str), RejectReason> {
+        let arrival = self
+            .tunnel_groups
+            .get(&request.tunnel_group)
+            .ok_or_else(|| RejectReason::UnknownTunnelGroup(request.tunnel_group.clone()))?;
+        let lookup = |name: &str| self.tunnel_groups.get(name).map(TunnelGroupRoute::name_options);
+        let resolved = username::resolve(&request.name, self.delimiter, arrival.name_options(), lookup)?;
+        let chosen = match resolved.group {
+            None => arrival,
+            Some(name) => self
+                .tunnel_groups
+                .get(name)
+                .ok_or_else(|| NameError::UnknownGroup { group: name.to_owned() })?,
+        };
+        Ok((chosen, resolved.name))
+    }
+}
+
+/// The matrix first: it says more than the list that was cut down to it.
+fn may_serve(
+    server_type: ServerType,
+    chosen: &TunnelGroupRoute,
+    method: AuthMethod,
+) -> Result<(), RejectReason> {
+    if !matrix::allows(server_type, method) {
+        return Err(RejectReason::NotAllowed(MatrixCell { server_type, method }));
+    }
+    if !chosen.methods.contains(&method) {
+        return Err(RejectReason::MethodNotOffered { method, tunnel_group: chosen.name.clone() });
+    }
+    Ok(())
+}
+
+fn question<'a>(request: &'a LoginRequest, name: &'a str, tunnel_group: &'a str) -> AuthRequest<'a> {
+    AuthRequest {
+        name: name.as_bytes(),
+        typed_name: &request.name,
+        credentials: &request.credentials,
+        tunnel_group,
+        context: &request.context,
+    }
+}
+
+async fn asked(group: &ServerGroup, question: &AuthRequest<'_>, when_dead: WhenDead) -> LoginOutcome {
+    let answer = group.ask(question, when_dead).await;
+    let refused_by_configuration = match &answer.verdict {
+        Verdict::Reject(reject) => reject.reason.is_configuration(),
+        Verdict::Accept(_) | Verdict::Challenge(_) | Verdict::Unavailable(_) => false,
+    };
+    LoginOutcome {
+        verdict: answer.verdict,
+        tunnel_group: question.tunnel_group.to_owned(),
+        server_group: Some(group.name().to_owned()),
+        server: answer.server,
+        server_type: Some(group.server_type()),
+        name: question.name.to_vec(),
+        method: question.credentials.method(),
+        round_trip: answer.round_trip,
+        fell_back: false,
+        refused_by_configuration,
+    }
+}
+
+async fn fall_back(local: &ServerGroup, question: &AuthRequest<'_>, silence: LoginOutcome) -> LoginOutcome {
+    let method = question.credentials.method();
+    if !matrix::allows(ServerType::Local, method) {
+        let reason = RejectReason::NotAllowed(MatrixCell { server_type: ServerType::Local, method });
+        return LoginOutcome {
+            verdict: Verdict::Reject(Reject::new(reason)),
+            server_group: Some(local.name().to_owned()),
+            server_type: Some(ServerType::Local),
+            fell_back: true,
+            refused_by_configuration: true,
+            ..silence
+        };
+    }
+    let outcome = asked(local, question, WhenDead::KeepTrying).await;
+    LoginOutcome { fell_back: true, round_trip: silence.round_trip + outcome.round_trip, ..outcome }
+}
+
+fn refused(request: &LoginRequest, tunnel_group: &str, name: &[u8], reason: RejectReason) -> LoginOutcome {
+    LoginOutcome {
+        verdict: Verdict::Reject(Reject::new(reason)),
+        tunnel_group: tunnel_group.to_owned(),
+        server_group: None,
+        server: None,
+        server_type: None,
+        // A name that was refused for its length must not travel on.
+        name: name.get(..username::MAX_NAME).unwrap_or(name).to_vec(),
+        method: request.credentials.method(),
+        round_trip: Duration::ZERO,
+        fell_back: false,
+        refused_by_configuration: true,
+    }
+}
+
+/// One warning for each login that was not accepted; accepts are the session's line to log.
+fn log(request: &LoginRequest, outcome: &LoginOutcome) {
+    let user = PrintableName(&request.name);
+    let LoginOutcome { tunnel_group, method, fell_back, .. } = outcome;
+    let server = outcome.server.as_deref().or(outcome.server_group.as_deref()).unwrap_or("none");
+    let session = &request.context.acct_session_id;
+    match &outcome.verdict {
+        Verdict::Accept(_) => {
+            debug!(%user, tunnel_group, server, %method, fell_back, session, "login accepted");
+        }
+        Verdict::Reject(reject) => {
+            let reason = &reject.reason;
+            warn!(%user, tunnel_group, server, %method, fell_back, session, %reason, "login refused");
+        }
+        Verdict::Challenge(_) => {
+            debug!(%user, tunnel_group, server, %method, session, "login challenged");
+        }
+        Verdict::Unavailable(unavailable) => {
+            let reason = &unavailable.why;
+            warn!(%user, tunnel_group, server, %method, fell_back, session, reason, "login not decided");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

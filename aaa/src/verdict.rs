@@ -1,0 +1,340 @@
+//! What a server decided, and what it said about the session.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::matrix::{AuthMethod, MatrixCell};
+use crate::secret::Secret;
+use crate::username::NameError;
+
+/// The outcome of one question to one server, or of a whole login.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// Come in, under these conditions.
+    Accept(Box<Attributes>),
+    /// A definite no. Nobody else is asked.
+    Reject(Reject),
+    /// The server wants another answer first.
+    Challenge(Challenge),
+    /// Nobody decided: no answer came.
+    Unavailable(Unavailable),
+}
+
+/// Framed-IP-Address (RFC 2865 section 5.8) with its two magic values told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FramedAddress {
+    /// 255.255.255.255: the peer may choose its own.
+    PeerChooses,
+    /// 255.255.255.254: take one from a pool.
+    Pool,
+    /// This one.
+    Address(Ipv4Addr),
+}
+
+impl From<Ipv4Addr> for FramedAddress {
+    fn from(address: Ipv4Addr) -> Self {
+        match address.octets() {
+            [255, 255, 255, 255] => Self::PeerChooses,
+            [255, 255, 255, 254] => Self::Pool,
+            _ => Self::Address(address),
+        }
+    }
+}
+
+/// What an accept said about the session. Absent means: the server left it to the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Attributes {
+    /// Address for the peer.
+    pub framed_address: Option<FramedAddress>,
+    /// Framed-IP-Netmask.
+    pub framed_netmask: Option<Ipv4Addr>,
+    /// Framed-MTU, 64..=65535 octets.
+    pub framed_mtu: Option<u16>,
+    /// Framed-Route texts, in order (RFC 2865 section 5.22).
+    pub framed_routes: Vec<String>,
+    /// Session-Timeout.
+    pub session_timeout: Option<Duration>,
+    /// Idle-Timeout.
+    pub idle_timeout: Option<Duration>,
+    /// Acct-Interim-Interval (RFC 2869 section 5.16).
+    pub interim_interval: Option<Duration>,
+    /// Every Class attribute whole, echoed in accounting in this order.
+    pub classes: Vec<Vec<u8>>,
+    /// Group policy: Cisco's own attribute first, else the first Class of the form `OU=name;`.
+    pub group_policy: Option<String>,
+    /// Filter-Id.
+    pub filter_id: Option<String>,
+    /// Reply-Message texts, joined with a line feed.
+    pub reply_message: Option<String>,
+    /// Primary and secondary name server.
+    pub dns: [Option<Ipv4Addr>; 2],
+    /// Primary and secondary NetBIOS name server.
+    pub nbns: [Option<Ipv4Addr>; 2],
+    /// Names of address pools, in order.
+    pub address_pools: Vec<String>,
+    /// Sessions that the user may have at once.
+    pub simultaneous_logins: Option<u32>,
+    /// Bit mask of tunnelling protocols: 1 PPTP, 2 L2TP, 4 IPsec, 8 L2TP over IPsec.
+    pub tunneling_protocols: Option<u32>,
+    /// `S=` and 40 hexadecimal digits (RFC 2759 section 5): the proof that the peer checks.
+    pub ms_chap2_success: Option<Vec<u8>>,
+    /// Keys for MPPE (RFC 3078), kept for later.
+    pub mppe: Option<MppeKeys>,
+}
+
+/// Unwrapped MPPE key material (RFC 2548 sections 2.4.1 to 2.4.5).
+#[derive(Clone, Default)]
+pub struct MppeKeys {
+    /// MS-MPPE-Send-Key.
+    pub send: Option<Secret>,
+    /// MS-MPPE-Recv-Key.
+    pub receive: Option<Secret>,
+    /// First 8 octets of MS-CHAP-MPPE-Keys (MS-CHAPv1).
+    pub lm_key: Option<Secret>,
+    /// The 16 octets after it: the hash of the NT hash.
+    pub nt_key: Option<Secret>,
+    /// MS-MPPE-Encryption-Policy: 1 allowed, 2 required.
+    pub policy: Option<u32>,
+    /// MS-MPPE-Encryption-Types: bit mask, 2 = 40 bit, 4 = 128 bit.
+    pub types: Option<u32>,
+}
+
+impl fmt::Debug for MppeKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MppeKeys(..)")
+    }
+}
+
+/// A definite no.
+#[derive(Debug, Clone)]
+pub struct Reject {
+    /// Why, for the log.
+    pub reason: RejectReason,
+    /// What the user is shown. Never tells an unknown user from a wrong password.
+    pub message: String,
+    /// The server's MS-CHAP-Error, or the one that the reason implies.
+    pub ms_chap_error: Option<MsChapError>,
+}
+
+impl Reject {
+    /// A refusal with the reason's own message and MS-CHAP code.
+    pub fn new(reason: RejectReason) -> Self {
+        let message = reason.user_message();
+        let ms_chap_error = Some(MsChapError::from_code(reason.ms_chap_code(), reason.may_retry()));
+        Self { reason, message, ms_chap_error }
+    }
+
+    /// Code for an MS-CHAP failure packet (RFC 2759 section 6).
+    pub fn ms_chap_code(&self) -> u32 {
+        self.ms_chap_error.as_ref().map_or_else(|| self.reason.ms_chap_code(), |error| error.code)
+    }
+
+    /// True when the peer may try again with another password on the same link.
+    pub fn may_retry(&self) -> bool {
+        self.ms_chap_error.as_ref().map_or_else(|| self.reason.may_retry(), |error| error.retry)
+    }
+}
+
+/// The words of a server's MS-CHAP-Error (RFC 2548 section 2.1.5): `E=691 R=1 C=... V=3 M=text`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MsChapError {
+    /// `E`: 646 restricted hours, 647 disabled, 648 password expired, 649 no dial-in right, 691 wrong, 709 change.
+    pub code: u32,
+    /// `R`: the peer may try again.
+    pub retry: bool,
+    /// `C`: the challenge for the next try, 8 or 16 octets.
+    pub challenge: Option<Vec<u8>>,
+    /// `V`: version of the password change protocol.
+    pub version: Option<u32>,
+    /// `M`: text for the user.
+    pub message: Option<String>,
+}
+
+impl MsChapError {
+    /// Only `E` and `R`.
+    pub fn from_code(code: u32, retry: bool) -> Self {
+        Self { code, retry, challenge: None, version: None, message: None }
+    }
+}
+
+/// Why a login was refused. `Display` gives the words of the log, the metric and the command line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RejectReason {
+    /// The proof does not fit.
+    #[error("wrong password")]
+    WrongPassword,
+    /// No such account.
+    #[error("unknown user")]
+    UnknownUser,
+    /// The account is switched off.
+    #[error("account disabled")]
+    Disabled,
+    /// The account's last day has passed.
+    #[error("account expired")]
+    Expired,
+    /// The password must be changed first.
+    #[error("password expired")]
+    PasswordExpired,
+    /// Not at this hour.
+    #[error("outside the allowed hours")]
+    RestrictedHours,
+    /// The account may not use this service.
+    #[error("no right to dial in")]
+    NoDialinPermission,
+    /// Too many wrong passwords; it opens again by itself.
+    #[error("locked out after too many failures")]
+    LockedOut,
+    /// An empty cell of the type matrix.
+    #[error("{0}")]
+    NotAllowed(MatrixCell),
+    /// The tunnel group's `ppp-authentication` leaves this method out.
+    #[error("{} is not among the ppp-authentication methods of tunnel group {tunnel_group}", method.title())]
+    MethodNotOffered {
+        /// What the peer used.
+        method: AuthMethod,
+        /// The tunnel group chosen.
+        tunnel_group: String,
+    },
+    /// How the account stores its password does not serve this method.
+    #[error("{} cannot check {}: {fix}", stored, method.title())]
+    PasswordStorage {
+        /// What the peer used.
+        method: AuthMethod,
+        /// How the password is kept.
+        stored: &'static str,
+        /// What the operator can do.
+        fix: &'static str,
+    },
+    /// Only a LAN Manager response came.
+    #[error("LAN Manager responses are not served: the peer must send the NT response")]
+    LanManagerOnly,
+    /// The user name cannot be used.
+    #[error("{0}")]
+    BadName(#[from] NameError),
+    /// The login arrived for, or named, a tunnel group that does not exist.
+    #[error("no tunnel group named {0}")]
+    UnknownTunnelGroup(String),
+    /// `aaa test` named a server group that does not exist.
+    #[error("no server group named {0}")]
+    UnknownServerGroup(String),
+    /// The server said no, and no more than that.
+    #[error("rejected by the server")]
+    ServerRejected,
+    /// The server's MS-CHAP-Error carries a code without a name of its own.
+    #[error("rejected by the server (MS-CHAP error {0})")]
+    ServerCode(u32),
+    /// The server said yes but in a way that cannot be honoured; nobody comes in on half an answer.
+    #[error("the server's accept cannot be used: {0}")]
+    UnusableAccept(String),
+}
+
+impl RejectReason {
+    /// The reason for an `E=` code of RFC 2759 section 6.
+    pub fn from_ms_chap_code(code: u32) -> Self {
+        match code {
+            646 => Self::RestrictedHours,
+            647 => Self::Disabled,
+            648 => Self::PasswordExpired,
+            649 => Self::NoDialinPermission,
+            691 => Self::WrongPassword,
+            other => Self::ServerCode(other),
+        }
+    }
+
+    /// The `E=` code that tells the peer the same (RFC 2759 section 6).
+    pub fn ms_chap_code(&self) -> u32 {
+        match self {
+            Self::RestrictedHours => 646,
+            Self::Disabled | Self::Expired => 647,
+            Self::PasswordExpired => 648,
+            Self::NoDialinPermission
+            | Self::NotAllowed(_)
+            | Self::MethodNotOffered { .. }
+            | Self::PasswordStorage { .. }
+            | Self::LanManagerOnly
+            | Self::UnusableAccept(_) => 649,
+            Self::ServerCode(code) => *code,
+            Self::WrongPassword
+            | Self::UnknownUser
+            | Self::LockedOut
+            | Self::BadName(_)
+            | Self::UnknownTunnelGroup(_)
+            | Self::UnknownServerGroup(_)
+            | Self::ServerRejected => 691,
+        }
+    }
+
+    /// True where another password could help. An unknown user is told the same as a wrong password.
+    pub fn may_retry(&self) -> bool {
+        matches!(self, Self::WrongPassword | Self::UnknownUser)
+    }
+
+    /// True when our own configuration refused, not a server.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::NotAllowed(_)
+            | Self::MethodNotOffered { .. }
+            | Self::PasswordStorage { .. }
+            | Self::LanManagerOnly
+            | Self::BadName(_)
+            | Self::UnknownTunnelGroup(_)
+            | Self::UnknownServerGroup(_) => true,
+            Self::WrongPassword
+            | Self::UnknownUser
+            | Self::Disabled
+            | Self::Expired
+            | Self::PasswordExpired
+            | Self::RestrictedHours
+            | Self::NoDialinPermission
+            | Self::LockedOut
+            | Self::ServerRejected
+            | Self::ServerCode(_)
+            | Self::UnusableAccept(_) => false,
+        }
+    }
+
+    /// What the user is shown. It must not help a guesser: what depends on the account's existence is told alike.
+    pub fn user_message(&self) -> String {
+        match self {
+            Self::WrongPassword | Self::UnknownUser | Self::LockedOut | Self::ServerRejected => {
+                "Login refused: wrong user name or password".into()
+            }
+            Self::Disabled | Self::Expired => "Login refused: this account is not active".into(),
+            Self::PasswordExpired => "Login refused: the password has expired".into(),
+            Self::RestrictedHours => "Login refused: not allowed at this hour".into(),
+            Self::NoDialinPermission => "Login refused: this account may not dial in".into(),
+            Self::NotAllowed(cell) => format!("Login refused: {cell}"),
+            Self::MethodNotOffered { method, .. } | Self::PasswordStorage { method, .. } => {
+                format!("Login refused: {} is not available for this login", method.title())
+            }
+            Self::LanManagerOnly => "Login refused: an NT response is needed".into(),
+            Self::BadName(_) | Self::UnknownTunnelGroup(_) => {
+                "Login refused: the user name cannot be used".into()
+            }
+            Self::UnknownServerGroup(_) => "Login refused".into(),
+            Self::ServerCode(_) => "Login refused by the server".into(),
+            Self::UnusableAccept(_) => "Login refused: the server's answer cannot be used".into(),
+        }
+    }
+}
+
+/// Another answer is wanted first (RFC 2865 section 4.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenge {
+    /// To be returned with the answer, opaque.
+    pub state: Vec<u8>,
+    /// What to show the user.
+    pub message: String,
+}
+
+/// Nobody decided.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Unavailable {
+    /// For the log: which server, and what became of the question.
+    pub why: String,
+}
+
+#[cfg(test)]
+mod tests;
