@@ -1,1 +1,8 @@
-//! Placeholder.
+//! How a password is checked: one folder for each kind of server, all behind [`tollgate_aaa::Backend`].
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+pub mod local;
+pub mod radius;
