@@ -1,1 +1,32 @@
-//! Placeholder.
+//! PPP as machines without input or output: LCP, authentication, IPCP and keep-alive of one link, for either end of
+//! it. RFC 1661 and the protocols on top of it; the way of the frames (L2TP, sockets) is somebody else's.
+//!
+//! # The one rule of use
+//! After every call of [`Link::start`], [`Link::start_with_proxy`], [`Link::handle_frame`], [`Link::handle_timeout`],
+//! [`Link::authenticated`] or [`Link::close`]: first send what [`Link::poll_frame`] yields until it yields `None`,
+//! then act on what [`Link::poll_event`] yields until it yields `None`, then come back at [`Link::next_timeout`] at
+//! the latest. Coming back too early does nothing. After [`Event::Down`] the link is dropped.
+//!
+//! A frame starts at the PPP address field or, without it, at the protocol field; there is neither flag, escaping
+//! nor frame check sequence, as in L2TP (RFC 2661 5.1).
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+mod auth;
+mod config;
+mod event;
+mod frame;
+mod link;
+mod mss;
+mod proxy;
+
+pub use auth::{AuthDecision, AuthProtocol, AuthRequest, Network, Proof};
+pub use config::{ClientConfig, ServerConfig};
+pub use event::{Addresses, CloseReason, DownReason, Event, Phase};
+pub use frame::ipv4_payload;
+pub use link::Link;
+pub use mss::clamp_mss;
+pub use proxy::{ProxyAuth, ProxyLcp};
