@@ -1,0 +1,321 @@
+//! `[group-policy.NAME]` and `[tunnel-group.NAME]`.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_aaa::{AuthMethod, ServerType, matrix};
+
+use super::section::Section;
+use super::server_group::ServerGroupConfig;
+use super::{LnsConfig, PoolSettings};
+use crate::filter::AccessList;
+use crate::group_policy::{DEFAULT_GROUP_POLICY, GroupPolicy, Limit};
+use crate::tunnel_group::{DEFAULT_TUNNEL_GROUP, LOCAL_SERVER_GROUP, TunnelGroup};
+
+/// Longest timeout of the old system, kept so that its configurations load: 35,791,394 minutes.
+const LONGEST_TIMEOUT: i64 = 35_791_394;
+
+/// Everything that a tunnel group may name.
+pub(crate) struct Names<'a> {
+    pub(crate) pools: &'a BTreeMap<String, PoolSettings>,
+    pub(crate) server_groups: &'a BTreeMap<String, ServerGroupConfig>,
+    pub(crate) group_policies: &'a BTreeMap<String, GroupPolicy>,
+    pub(crate) has_local: bool,
+    pub(crate) lns: &'a LnsConfig,
+}
+
+pub(crate) fn policies(
+    root: &mut Section<'_>,
+    pools: &BTreeMap<String, PoolSettings>,
+    access_lists: &BTreeMap<String, Arc<AccessList>>,
+) -> BTreeMap<String, GroupPolicy> {
+    let mut policies = BTreeMap::new();
+    for (name, mut table) in root.named("group-policy") {
+        let filter: Option<String> = table.get("vpn-filter", "the name of an access list in quotes");
+        if let Some(list) = filter.as_ref().filter(|list| !access_lists.contains_key(*list)) {
+            table.error(
+                "vpn-filter",
+                format!("names access list {list}, which is not configured"),
+                format!("add [access-list.{list}]"),
+            );
+        }
+        let policy = GroupPolicy {
+            tunnel_protocols: table.list(
+                "vpn-tunnel-protocol",
+                "\"l2tp-ipsec\", \"ikev1\", \"ikev2\", \"ssl-client\" or \"ssl-clientless\"",
+            ),
+            dns_servers: servers(&mut table, "dns-server"),
+            wins_servers: servers(&mut table, "wins-server"),
+            idle_timeout: limit(&mut table, "vpn-idle-timeout"),
+            session_timeout: limit(&mut table, "vpn-session-timeout"),
+            simultaneous_logins: table.optional_number("vpn-simultaneous-logins", 0..=2_147_483_647u32),
+            at_login_limit: table.parsed("at-login-limit", "\"replace\" or \"refuse\""),
+            address_pools: pool_names(&mut table, pools),
+            filter,
+        };
+        table.finish();
+        policies.insert(name, policy);
+    }
+    policies
+}
+
+fn servers(table: &mut Section<'_>, key: &'static str) -> Option<Vec<Ipv4Addr>> {
+    let servers: Vec<Ipv4Addr> = table.list(key, "an IPv4 address in quotes")?;
+    if servers.len() > 2 {
+        table.error(key, format!("names {} servers", servers.len()), "name two at most: PPP carries no more");
+    }
+    Some(servers)
+}
+
+fn limit(table: &mut Section<'_>, key: &'static str) -> Option<Limit> {
+    /// Minutes or a word.
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Minutes(i64),
+        Word(String),
+    }
+    let expected = format!("minutes from 1 to {LONGEST_TIMEOUT}, or \"none\"");
+    match table.get(key, &expected)? {
+        Written::Minutes(minutes @ 1..=LONGEST_TIMEOUT) => {
+            Some(Limit::After(Duration::from_secs(minutes.unsigned_abs() * 60)))
+        }
+        Written::Word(word) if word == "none" => Some(Limit::None),
+        Written::Minutes(minutes) => {
+            table.error(key, format!("{minutes} is out of range"), format!("write {expected}"));
+            None
+        }
+        Written::Word(_) => {
+            table.error(key, "holds a string", format!("write {expected}"));
+            None
+        }
+    }
+}
+
+fn pool_names(table: &mut Section<'_>, pools: &BTreeMap<String, PoolSettings>) -> Option<Vec<String>> {
+    let names: Vec<String> = table.get("address-pool", "a list of pool names: [\"NAME\"]")?;
+    for name in names.iter().filter(|name| !pools.contains_key(*name)) {
+        table.error(
+            "address-pool",
+            format!("names pool {name}, which is not configured"),
+            format!("add [pool.{name}] with a range"),
+        );
+    }
+    Some(names)
+}
+
+pub(crate) fn tunnel_groups(root: &mut Section<'_>, names: &Names<'_>) -> BTreeMap<String, TunnelGroup> {
+    let mut groups = BTreeMap::new();
+    for (name, table) in root.named("tunnel-group") {
+        groups.insert(name.clone(), tunnel_group(table, names));
+    }
+    if !groups.contains_key(DEFAULT_TUNNEL_GROUP) {
+        root.error(
+            &format!("tunnel-group.{DEFAULT_TUNNEL_GROUP}"),
+            "is missing: every caller arrives there unless something places it elsewhere",
+            format!(
+                "add [tunnel-group.{DEFAULT_TUNNEL_GROUP}] with address-pool and authentication-server-group"
+            ),
+        );
+    }
+    groups
+}
+
+fn tunnel_group(mut table: Section<'_>, names: &Names<'_>) -> TunnelGroup {
+    let pre_shared_keys = if table.has("pre-shared-key") {
+        table.secret("pre-shared-key").into_iter().collect()
+    } else {
+        Vec::new()
+    };
+    let address_pools = pool_names(&mut table, names.pools).unwrap_or_default();
+    let default_group_policy: String = table
+        .get("default-group-policy", "the name of a group policy in quotes")
+        .unwrap_or_else(|| DEFAULT_GROUP_POLICY.to_owned());
+    if default_group_policy != DEFAULT_GROUP_POLICY
+        && !names.group_policies.contains_key(&default_group_policy)
+    {
+        table.error(
+            "default-group-policy",
+            format!("names group policy {default_group_policy}, which is not configured"),
+            format!("add [group-policy.{default_group_policy}]"),
+        );
+    }
+    let authentication_server_group: String = table
+        .get("authentication-server-group", "the name of a server group in quotes")
+        .unwrap_or_else(|| LOCAL_SERVER_GROUP.to_owned());
+    let server_type = server_type(&table, "authentication-server-group", &authentication_server_group, names);
+    let local_fallback = table.flag("local-fallback", false);
+    if local_fallback && !names.has_local {
+        table.error(
+            "local-fallback",
+            "has no user file to fall back to",
+            "add [local] with users = \"users.toml\"",
+        );
+    }
+    let accounting_server_group: Option<String> =
+        table.get("accounting-server-group", "the name of a server group in quotes");
+    if let Some(group) = &accounting_server_group {
+        match server_type_of(group, names) {
+            Some(ServerType::Radius | ServerType::TacacsPlus) => {}
+            Some(other) => table.error(
+                "accounting-server-group",
+                format!("names {group}, and {other} takes no accounting records"),
+                "name a radius or tacacs+ group",
+            ),
+            None => unknown_server_group(&table, "accounting-server-group", group),
+        }
+    }
+    let strip_realm = table.flag("strip-realm", false);
+    let strip_group = table.flag("strip-group", false);
+    let strip_domain = table.flag("strip-domain", false);
+    if strip_group && names.lns.group_delimiter.is_none() {
+        table.warn(
+            "strip-group",
+            "has no effect while lns.group-delimiter is not set",
+            "set group-delimiter = \"#\" in [lns]",
+        );
+    }
+    let ppp_authentication =
+        methods(&mut table, &authentication_server_group, server_type, local_fallback, names);
+    if ppp_authentication.contains(&AuthMethod::MsChapV2)
+        && server_type == Some(ServerType::Radius)
+        && (strip_realm || strip_group)
+    {
+        table.warn(
+            if strip_realm { "strip-realm" } else { "strip-group" },
+            "changes the name that an MS-CHAPv2 response is computed with: a RADIUS server that checks the response \
+             against the stripped name rejects users who type a realm or group",
+            "use ms-chap-v1 or pap for them, or let the RADIUS server strip the name",
+        );
+    }
+    table.finish();
+    TunnelGroup {
+        pre_shared_keys,
+        address_pools,
+        default_group_policy,
+        authentication_server_group,
+        local_fallback,
+        accounting_server_group,
+        ppp_authentication,
+        strip_realm,
+        strip_group,
+        strip_domain,
+    }
+}
+
+fn server_type_of(group: &str, names: &Names<'_>) -> Option<ServerType> {
+    match group {
+        LOCAL_SERVER_GROUP => Some(ServerType::Local),
+        _ => names.server_groups.get(group).map(|group| group.protocol),
+    }
+}
+
+fn server_type(table: &Section<'_>, key: &str, group: &str, names: &Names<'_>) -> Option<ServerType> {
+    let server_type = server_type_of(group, names);
+    match server_type {
+        None => unknown_server_group(table, key, group),
+        Some(ServerType::Local) if !names.has_local => {
+            table.error(
+                key,
+                "means local users, and there is no user file",
+                "add [local] with users = \"users.toml\"",
+            );
+        }
+        Some(_) => {}
+    }
+    server_type
+}
+
+fn unknown_server_group(table: &Section<'_>, key: &str, group: &str) {
+    table.error(
+        key,
+        format!("names server group {group}, which is not configured"),
+        format!("add [server-group.{group}], or name LOCAL for the local users"),
+    );
+}
+
+/// The tunnel group's methods, cut down to the row of the type matrix.
+fn methods(
+    table: &mut Section<'_>,
+    group: &str,
+    server_type: Option<ServerType>,
+    local_fallback: bool,
+    names: &Names<'_>,
+) -> Vec<AuthMethod> {
+    const KEY: &str = "ppp-authentication";
+    let written: Vec<AuthMethod> = table
+        .list(KEY, "\"pap\", \"chap\", \"ms-chap-v1\", \"ms-chap-v2\" or \"eap-proxy\" in quotes")
+        .unwrap_or_else(|| vec![AuthMethod::MsChapV2]);
+    let Some(server_type) = server_type else { return written };
+    let words =
+        |methods: &[AuthMethod]| methods.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if written.is_empty() {
+        table.error(KEY, "is empty", format!("name one of: {}", words(matrix::methods_of(server_type))));
+        return written;
+    }
+    let (mut served, refused): (Vec<_>, Vec<_>) =
+        written.iter().copied().partition(|method| matrix::allows(server_type, *method));
+    if served.is_empty() {
+        table.error(
+            KEY,
+            format!(
+                "leaves nothing: {} is not served by {server_type} (server group {group}) in the type matrix",
+                words(&refused)
+            ),
+            format!("name one of: {}", words(matrix::methods_of(server_type))),
+        );
+        return served;
+    }
+    if !refused.is_empty() {
+        table.warn(
+            KEY,
+            format!(
+                "{} is not offered: {server_type} (server group {group}) does not serve it",
+                words(&refused)
+            ),
+            "remove it from the list",
+        );
+    }
+    if served.contains(&AuthMethod::EapProxy) {
+        table.warn(KEY, "eap-proxy is not offered by this release", "remove it from the list");
+        served.retain(|method| *method != AuthMethod::EapProxy);
+        if served.is_empty() {
+            table.error(
+                KEY,
+                "leaves nothing but eap-proxy, which this release does not offer",
+                "add another method",
+            );
+        }
+    }
+    if local_fallback {
+        let lost: Vec<_> =
+            served.iter().copied().filter(|method| !matrix::allows(ServerType::Local, *method)).collect();
+        if !lost.is_empty() {
+            table.warn(
+                KEY,
+                format!(
+                    "{} cannot fall back to LOCAL: such a user is refused while no server answers",
+                    words(&lost)
+                ),
+                "put ms-chap-v2 first",
+            );
+        }
+    }
+    if served.contains(&AuthMethod::Pap) && !names.lns.require_ipsec {
+        table.warn(
+            KEY,
+            "pap over plain L2TP sends passwords in clear",
+            "remove pap, or set require-ipsec = true",
+        );
+    }
+    if served.contains(&AuthMethod::MsChapV1) {
+        table.warn(
+            KEY,
+            "ms-chap-v1 protects a password less than ms-chap-v2 does",
+            "remove ms-chap-v1 unless a client needs it",
+        );
+    }
+    served
+}
