@@ -5,7 +5,8 @@ mod record;
 
 use std::sync::Arc;
 
-pub use dispatcher::Dispatcher;
+pub use dispatcher::{Dispatcher, LANE_LIMIT, WORKERS};
+
 pub use record::{Authentic, Record, RecordKind, TerminateCause, Traffic};
 
 use crate::group::ServerGroup;

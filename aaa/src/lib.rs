@@ -19,6 +19,8 @@ pub mod matrix;
 mod request;
 mod router;
 mod secret;
+#[cfg(test)]
+mod testing;
 pub mod username;
 mod verdict;
 

@@ -251,11 +251,11 @@ impl RejectReason {
             Self::NoDialinPermission
             | Self::NotAllowed(_)
             | Self::MethodNotOffered { .. }
-            | Self::PasswordStorage { .. }
             | Self::LanManagerOnly
             | Self::UnusableAccept(_) => 649,
             Self::ServerCode(code) => *code,
             Self::WrongPassword
+            | Self::PasswordStorage { .. }
             | Self::UnknownUser
             | Self::LockedOut
             | Self::BadName(_)
@@ -265,9 +265,12 @@ impl RejectReason {
         }
     }
 
-    /// True where another password could help. An unknown user is told the same as a wrong password.
+    /// True where another password could help, and wherever a difference would tell that the account exists.
     pub fn may_retry(&self) -> bool {
-        matches!(self, Self::WrongPassword | Self::UnknownUser)
+        matches!(
+            self,
+            Self::WrongPassword | Self::UnknownUser | Self::LockedOut | Self::PasswordStorage { .. }
+        )
     }
 
     /// True when our own configuration refused, not a server.
@@ -297,15 +300,17 @@ impl RejectReason {
     /// What the user is shown. It must not help a guesser: what depends on the account's existence is told alike.
     pub fn user_message(&self) -> String {
         match self {
-            Self::WrongPassword | Self::UnknownUser | Self::LockedOut | Self::ServerRejected => {
-                "Login refused: wrong user name or password".into()
-            }
+            Self::WrongPassword
+            | Self::UnknownUser
+            | Self::LockedOut
+            | Self::PasswordStorage { .. }
+            | Self::ServerRejected => "Login refused: wrong user name or password".into(),
             Self::Disabled | Self::Expired => "Login refused: this account is not active".into(),
             Self::PasswordExpired => "Login refused: the password has expired".into(),
             Self::RestrictedHours => "Login refused: not allowed at this hour".into(),
             Self::NoDialinPermission => "Login refused: this account may not dial in".into(),
             Self::NotAllowed(cell) => format!("Login refused: {cell}"),
-            Self::MethodNotOffered { method, .. } | Self::PasswordStorage { method, .. } => {
+            Self::MethodNotOffered { method, .. } => {
                 format!("Login refused: {} is not available for this login", method.title())
             }
             Self::LanManagerOnly => "Login refused: an NT response is needed".into(),

@@ -1,1 +1,223 @@
+use super::*;
+use crate::matrix::AuthMethod::{Chap, MsChapV1, MsChapV2, Pap};
+use crate::testing::{Act, Scripted, TIMEOUT, group, login};
+use crate::verdict::Unavailable;
 
+/// Two RADIUS servers, LOCAL, tunnel group `arrival` (delimiter `#`, strip-group) and `sales`.
+struct World {
+    first: Arc<Scripted>,
+    second: Arc<Scripted>,
+    local: Arc<Scripted>,
+    fallback: bool,
+    sales_methods: Vec<AuthMethod>,
+    sales_on_local: bool,
+}
+
+impl World {
+    fn new(first: Act, second: Act, local: Act) -> Self {
+        Self {
+            first: Scripted::new("first", ServerType::Radius, &[first]),
+            second: Scripted::new("second", ServerType::Radius, &[second]),
+            local: Scripted::new("LOCAL", ServerType::Local, &[local]),
+            fallback: true,
+            sales_methods: vec![MsChapV2, MsChapV1, Chap, Pap],
+            sales_on_local: false,
+        }
+    }
+
+    fn router(&self) -> Router {
+        let corp = group("corp", &[&self.first, &self.second]);
+        let local = group("LOCAL", &[&self.local]);
+        let route = |name: &str| TunnelGroupRoute {
+            name: name.to_owned(),
+            server_group: Arc::clone(&corp),
+            local_fallback: self.fallback,
+            methods: vec![MsChapV2, MsChapV1, Chap, Pap],
+            strip_realm: false,
+            strip_group: true,
+            strip_domain: false,
+            accounting_group: None,
+        };
+        let mut sales = TunnelGroupRoute { methods: self.sales_methods.clone(), ..route("sales") };
+        if self.sales_on_local {
+            sales.server_group = Arc::clone(&local);
+        }
+        Router::new(Some(GroupDelimiter::Hash), vec![route("arrival"), sales], Some(local))
+    }
+}
+
+fn words(outcome: &LoginOutcome) -> String {
+    match &outcome.verdict {
+        Verdict::Accept(_) => "accept".to_owned(),
+        Verdict::Reject(reject) => reject.reason.to_string(),
+        Verdict::Challenge(_) => "challenge".to_owned(),
+        Verdict::Unavailable(Unavailable { why }) => why.clone(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_is_decided_by_the_first_server() {
+    let world = World::new(Act::Accept, Act::Accept, Act::Accept);
+    let outcome = world.router().login(login("joe", "arrival", MsChapV2)).await;
+    assert_eq!(words(&outcome), "accept");
+    assert_eq!(outcome.server.as_deref(), Some("first"));
+    assert_eq!(outcome.server_group.as_deref(), Some("corp"));
+    assert_eq!(outcome.server_type, Some(ServerType::Radius));
+    assert_eq!((outcome.fell_back, outcome.refused_by_configuration), (false, false));
+    assert_eq!((world.second.questions(), world.local.questions()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reject_never_falls_back() {
+    let world = World::new(Act::Reject, Act::Accept, Act::Accept);
+    let outcome = world.router().login(login("joe", "arrival", Pap)).await;
+    assert_eq!(words(&outcome), "rejected by the server");
+    assert!(!outcome.refused_by_configuration);
+    assert_eq!((world.second.questions(), world.local.questions()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn local_decides_when_no_server_answers() {
+    let world = World::new(Act::Silent, Act::Silent, Act::Accept);
+    let outcome = world.router().login(login("joe", "arrival", MsChapV2)).await;
+    assert_eq!(words(&outcome), "accept");
+    assert_eq!(outcome.server.as_deref(), Some("LOCAL"));
+    assert_eq!(outcome.server_type, Some(ServerType::Local));
+    assert!(outcome.fell_back);
+    assert_eq!(outcome.round_trip, 2 * TIMEOUT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reject_of_the_second_server_does_not_fall_back_either() {
+    let world = World::new(Act::Silent, Act::Reject, Act::Accept);
+    let outcome = world.router().login(login("joe", "arrival", Pap)).await;
+    assert_eq!(words(&outcome), "rejected by the server");
+    assert_eq!(world.local.questions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_fallback_silence_stays_silence() {
+    let world = World { fallback: false, ..World::new(Act::Silent, Act::Silent, Act::Accept) };
+    let outcome = world.router().login(login("joe", "arrival", Pap)).await;
+    assert_eq!(words(&outcome), "second did not answer");
+    assert!(!outcome.fell_back);
+    assert_eq!(world.local.questions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chap_client_cannot_fall_back_to_local_and_the_cell_is_named() {
+    let world = World::new(Act::Silent, Act::Silent, Act::Accept);
+    let outcome = world.router().login(login("joe", "arrival", Chap)).await;
+    assert_eq!(words(&outcome), "CHAP is not served by LOCAL (type matrix)");
+    assert!(outcome.fell_back && outcome.refused_by_configuration);
+    assert_eq!(world.local.questions(), 0);
+    // While a server answers, CHAP is served.
+    world.second.now_acts(Act::Accept);
+    assert_eq!(words(&world.router().login(login("joe", "arrival", Chap)).await), "accept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn during_the_dead_time_local_is_asked_at_once() {
+    let world = World::new(Act::Silent, Act::Silent, Act::Accept);
+    let router = world.router();
+    for _ in 0..3 {
+        router.login(login("joe", "arrival", Pap)).await;
+    }
+    let outcome = router.login(login("joe", "arrival", Pap)).await;
+    assert_eq!((words(&outcome).as_str(), outcome.round_trip), ("accept", Duration::ZERO));
+    assert_eq!(world.first.questions(), 3);
+    // Afterwards the servers get their chance again.
+    world.first.now_acts(Act::Accept);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let outcome = router.login(login("joe", "arrival", Pap)).await;
+    assert_eq!(outcome.server.as_deref(), Some("first"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_dead_without_fallback_keeps_trying_the_servers() {
+    let world = World { fallback: false, ..World::new(Act::Silent, Act::Silent, Act::Accept) };
+    let router = world.router();
+    for _ in 0..4 {
+        router.login(login("joe", "arrival", Pap)).await;
+    }
+    assert_eq!((world.first.questions(), world.second.questions()), (4, 4));
+    world.second.now_acts(Act::Accept);
+    assert_eq!(words(&router.login(login("joe", "arrival", Pap)).await), "accept");
+}
+
+#[tokio::test]
+async fn the_name_chooses_the_tunnel_group_and_the_stripped_name_is_sent() {
+    let world = World::new(Act::Accept, Act::Accept, Act::Accept);
+    let outcome = world.router().login(login("joe@acme#sales", "arrival", Pap)).await;
+    assert_eq!(outcome.tunnel_group, "sales");
+    assert_eq!(outcome.name, b"joe@acme");
+    assert_eq!(world.first.last(), ("sales".to_owned(), "joe@acme".to_owned()));
+}
+
+#[tokio::test]
+async fn a_group_that_does_not_exist_is_refused_and_nothing_is_sent() {
+    let world = World::new(Act::Accept, Act::Accept, Act::Accept);
+    let outcome = world.router().login(login("joe#nosuch", "arrival", Pap)).await;
+    assert_eq!(words(&outcome), "the user name asks for tunnel group `nosuch`, which does not exist");
+    assert!(outcome.refused_by_configuration);
+    assert_eq!(world.first.questions(), 0);
+}
+
+#[tokio::test]
+async fn the_group_switched_to_must_allow_the_method_too() {
+    let accept = || World::new(Act::Accept, Act::Accept, Act::Accept);
+    let world = World { sales_methods: vec![Pap], ..accept() };
+    let outcome = world.router().login(login("joe#sales", "arrival", MsChapV2)).await;
+    assert_eq!(
+        words(&outcome),
+        "MS-CHAPv2 is not among the ppp-authentication methods of tunnel group sales"
+    );
+    assert_eq!((outcome.tunnel_group.as_str(), outcome.refused_by_configuration), ("sales", true));
+
+    // The matrix row of its own server group counts as well.
+    let world = World { sales_on_local: true, ..accept() };
+    let outcome = world.router().login(login("joe#sales", "arrival", Chap)).await;
+    assert_eq!(words(&outcome), "CHAP is not served by LOCAL (type matrix)");
+    assert_eq!(world.local.questions(), 0);
+}
+
+#[tokio::test]
+async fn an_unknown_tunnel_group_of_arrival_is_refused() {
+    let world = World::new(Act::Accept, Act::Accept, Act::Accept);
+    let outcome = world.router().login(login("joe", "nosuch", Pap)).await;
+    assert_eq!(words(&outcome), "no tunnel group named nosuch");
+}
+
+#[tokio::test]
+async fn hostile_names_never_reach_a_server() {
+    let world = World::new(Act::Accept, Act::Accept, Act::Accept);
+    let router = world.router();
+    for name in [vec![b'a'; 1 << 20], b"joe\0".to_vec(), b"joe\xff".to_vec(), Vec::new()] {
+        let outcome = router.login(LoginRequest { name, ..login("", "arrival", Pap) }).await;
+        assert!(outcome.refused_by_configuration);
+        assert!(outcome.name.len() <= username::MAX_NAME);
+    }
+    assert_eq!(world.first.questions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_through_a_server_group_never_falls_back() {
+    let world = World::new(Act::Silent, Act::Silent, Act::Accept);
+    let router = world.router();
+    let outcome = router.login_through("corp", login("joe#sales", "arrival", Pap)).await;
+    assert_eq!(words(&outcome), "second did not answer");
+    assert_eq!(world.first.last(), ("sales".to_owned(), "joe".to_owned()));
+    let outcome = router.login_through("LOCAL", login("joe#sales", "", Pap)).await;
+    assert_eq!((words(&outcome).as_str(), outcome.name.as_slice()), ("accept", &b"joe#sales"[..]));
+    let outcome = router.login_through("LOCAL", login("joe", "arrival", Chap)).await;
+    assert_eq!(words(&outcome), "CHAP is not served by LOCAL (type matrix)");
+    let outcome = router.login_through("nosuch", login("joe", "arrival", Pap)).await;
+    assert_eq!(words(&outcome), "no server group named nosuch");
+}
+
+#[tokio::test]
+async fn the_status_lists_every_server_group_once() {
+    let world = World::new(Act::Accept, Act::Accept, Act::Accept);
+    let names: Vec<String> = world.router().status().into_iter().map(|group| group.name).collect();
+    assert_eq!(names, ["LOCAL", "corp"]);
+}

@@ -15,7 +15,14 @@ fn what_the_user_sees_does_not_tell_whether_the_account_exists() {
     let wrong = Reject::new(RejectReason::WrongPassword);
     assert_eq!(unknown.message, wrong.message);
     assert_eq!(unknown.ms_chap_error, wrong.ms_chap_error);
-    assert_eq!(Reject::new(RejectReason::LockedOut).message, wrong.message);
+    let stored = RejectReason::PasswordStorage { method: AuthMethod::MsChapV2, stored: "", fix: "" };
+    for reason in [RejectReason::LockedOut, stored] {
+        let other = Reject::new(reason);
+        assert_eq!(
+            (other.message, other.ms_chap_error),
+            (wrong.message.clone(), wrong.ms_chap_error.clone())
+        );
+    }
 }
 
 #[test]
