@@ -13,7 +13,7 @@ use crate::group::{AccountingMode, GroupSettings, Reactivation, ServerGroup};
 use crate::matrix::{AuthMethod, ServerType};
 use crate::request::{LoginRequest, SessionContext};
 use crate::secret::Secret;
-use crate::verdict::{Attributes, Challenge, Reject, RejectReason, Unavailable, Verdict};
+use crate::verdict::{Challenge, Reject, RejectReason, Unavailable, Verdict};
 
 /// What a scripted server does with a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Backend for Scripted {
         let name = String::from_utf8(request.name.to_vec()).unwrap();
         self.asked.lock().unwrap().push((request.tunnel_group.to_owned(), name));
         match self.act() {
-            Act::Accept => Verdict::Accept(Box::new(Attributes::default())),
+            Act::Accept => Verdict::Accept(Box::default()),
             Act::Reject => Verdict::Reject(Reject::new(RejectReason::ServerRejected)),
             Act::Challenge => Verdict::Challenge(Challenge { state: vec![1], message: "token".to_owned() }),
             Act::Silent => {
