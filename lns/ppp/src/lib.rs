@@ -17,11 +17,19 @@
 
 mod auth;
 mod config;
+mod echo;
 mod event;
 mod frame;
+mod fsm;
+mod ipcp;
+mod lcp;
 mod link;
 mod mss;
+mod negotiate;
+mod options;
 mod proxy;
+mod shared;
+mod terminate;
 
 pub use auth::{AuthDecision, AuthProtocol, AuthRequest, Network, Proof};
 pub use config::{ClientConfig, ServerConfig};

@@ -1,73 +1,484 @@
-//! One PPP link, from the first Configure-Request to the last Terminate-Ack.
+//! One PPP link from the first Configure-Request to the last Terminate-Ack: the phases of RFC 1661 section 3 and the
+//! machines that work in each. What comes in is sorted in `link/receive`.
+
+mod receive;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use tollgate_sansio::Entropy;
 
-use crate::frame::Framing;
-use crate::{AuthDecision, ClientConfig, CloseReason, Event, Phase, ProxyLcp, ServerConfig};
+use crate::auth::{Authenticator, Settled, Step, Supplicant};
+use crate::config::Timers;
+use crate::echo::{Echo, Silence};
+use crate::frame::{Framing, Protocol};
+use crate::fsm::State;
+use crate::ipcp::Ipcp;
+use crate::lcp::{self, Lcp};
+use crate::negotiate::{Negotiator, Outcome};
+use crate::shared::{DEFAULT_MRU, Shared};
+use crate::terminate;
+use crate::{AuthDecision, ClientConfig, CloseReason, DownReason, Event, Phase, ProxyLcp, ServerConfig};
 
-/// One PPP link, either end.
+/// Renegotiations of an open LCP by the peer without coming up in between: each may cost a backend a login.
+const MOST_RENEGOTIATIONS: u8 = 5;
+
+/// One PPP link, either end. An idle open one takes less than a kibibyte, what it has on the heap included.
 pub struct Link {
-    _entropy: Entropy,
+    role: Role,
+    shared: Shared,
+    phase: Phase,
+    lcp: Negotiator<Lcp>,
+    auth: Auth,
+    /// On the heap because most of a link's life it only waits for a renegotiation that never comes.
+    ipcp: Option<Box<Negotiator<Ipcp>>>,
+    echo: Echo,
+    /// Limit of everything before `Up`.
+    negotiation_deadline: Option<Instant>,
+    /// Limit of the authentication.
+    auth_deadline: Option<Instant>,
+    /// Why the link is being ended.
+    ending: Option<DownReason>,
+    down_told: bool,
+    renegotiations: u8,
+    authentications: u32,
+    reject_identifier: u8,
+    echo_loops: u8,
+}
+
+enum Role {
+    Server(Arc<ServerConfig>),
+    Client(Arc<ClientConfig>),
+}
+
+enum Auth {
+    None,
+    Server(Box<Authenticator>),
+    Client(Box<Supplicant>),
+    Settled(Settled),
 }
 
 impl Link {
-    /// The answering end.
-    pub fn server(_config: Arc<ServerConfig>, entropy: Entropy) -> Self {
-        Self { _entropy: entropy }
+    /// The answering end: authenticates its peer and assigns it an address.
+    pub fn server(config: Arc<ServerConfig>, entropy: Entropy) -> Self {
+        let timers = Timers::of_server(&config);
+        let echo = Echo::new(config.echo_interval, config.echo_misses);
+        let lcp = Lcp::server(&config);
+        Self::new(Role::Server(config), Shared::new(entropy, timers), lcp, echo)
     }
-    /// The calling end.
-    pub fn client(_config: Arc<ClientConfig>, entropy: Entropy) -> Self {
-        Self { _entropy: entropy }
+
+    /// The calling end: proves who it is and takes the address it is given.
+    pub fn client(config: Arc<ClientConfig>, entropy: Entropy) -> Self {
+        let timers = Timers::of_client(&config);
+        let echo = Echo::new(config.echo_interval, config.echo_misses);
+        let lcp = Lcp::client(&config);
+        Self::new(Role::Client(config), Shared::new(entropy, timers), lcp, echo)
     }
-    /// The lower layer is up: negotiation begins.
-    pub fn start(&mut self, _now: Instant) {}
-    /// The lower layer is up and a LAC has negotiated already.
-    pub fn start_with_proxy(&mut self, _now: Instant, _proxy: ProxyLcp<'_>) -> bool {
-        false
+
+    fn new(role: Role, shared: Shared, lcp: Lcp, echo: Echo) -> Self {
+        Self {
+            role,
+            shared,
+            phase: Phase::Dead,
+            lcp: Negotiator::new(lcp),
+            auth: Auth::None,
+            ipcp: None,
+            echo,
+            negotiation_deadline: None,
+            auth_deadline: None,
+            ending: None,
+            down_told: false,
+            renegotiations: 0,
+            authentications: 0,
+            reject_identifier: 0,
+            echo_loops: 0,
+        }
     }
-    /// A frame arrived.
-    pub fn handle_frame(&mut self, _now: Instant, _frame: &[u8]) {}
-    /// The time of [`Link::next_timeout`] has come.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
-    /// When to call [`Link::handle_timeout`].
+
+    /// The lower layer is up: the first Configure-Request goes out. Has no effect on a link that was started.
+    pub fn start(&mut self, now: Instant) {
+        if self.phase != Phase::Dead || self.lcp.state() != State::Initial || self.down_told {
+            return;
+        }
+        if matches!(self.role, Role::Server(_)) && !self.lcp.options.has_methods() {
+            // Nothing that could be offered must never become "no authentication".
+            self.ending = Some(DownReason::MethodRefused { wanted: Vec::new() });
+            self.down();
+            return;
+        }
+        self.establish(now);
+        self.lcp.start(now, &mut self.shared);
+    }
+
+    /// The lower layer is up and a LAC has negotiated LCP, perhaps begun the authentication too (RFC 2661 4.4.5).
+    ///
+    /// Returns true when that is complete and what we would have agreed to: LCP then counts as open, and an
+    /// authentication whose method is one of ours becomes an [`Event::Authenticate`] at once. Returns false when it
+    /// is not; then LCP has been started afresh, as by [`Link::start`].
+    pub fn start_with_proxy(&mut self, now: Instant, proxy: ProxyLcp<'_>) -> bool {
+        if self.phase != Phase::Dead || self.lcp.state() != State::Initial || self.down_told {
+            return false;
+        }
+        let adopted = self.adopt(now, &proxy);
+        if !adopted {
+            self.start(now);
+        }
+        adopted
+    }
+
+    fn adopt(&mut self, now: Instant, proxy: &ProxyLcp<'_>) -> bool {
+        let (Role::Server(config), Some(sent), Some(received)) =
+            (&self.role, proxy.last_sent, proxy.last_received)
+        else {
+            return false;
+        };
+        let config = Arc::clone(config);
+        if !self.lcp.options.adopt(sent, received, &mut self.shared) {
+            return false;
+        }
+        let suits = self
+            .lcp
+            .options
+            .method()
+            .is_some_and(|method| proxy.auth.as_ref().is_none_or(|auth| auth.suits(method)));
+        if !suits {
+            return false;
+        }
+        self.lcp.adopt();
+        self.establish(now);
+        self.enter_authentication(now);
+        match proxy.auth.as_ref().and_then(|auth| auth.take_over(config, &mut self.shared)) {
+            Some(taken) => {
+                self.authentications += 1;
+                self.auth = Auth::Server(Box::new(taken));
+            }
+            None => self.start_authentication(now),
+        }
+        true
+    }
+
+    fn establish(&mut self, now: Instant) {
+        self.phase = Phase::Establish;
+        let limit = match &self.role {
+            Role::Server(config) => config.negotiation_timeout,
+            Role::Client(config) => config.negotiation_timeout,
+        };
+        self.negotiation_deadline = now.checked_add(limit);
+    }
+
+    /// The time of [`Link::next_timeout`] has come. Calling it earlier does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.phase == Phase::Dead {
+            return;
+        }
+        let passed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if passed(self.auth_deadline) {
+            self.end(now, DownReason::NegotiationTimeout(Phase::Authenticate));
+        } else if passed(self.negotiation_deadline) {
+            self.end(now, DownReason::NegotiationTimeout(self.phase));
+        }
+        let outcome = self.lcp.timeout(now, &mut self.shared);
+        self.after_lcp(now, outcome);
+        let step = match &mut self.auth {
+            Auth::Server(auth) => auth.timeout(now, &mut self.shared),
+            Auth::Client(auth) => auth.timeout(now, &mut self.shared),
+            Auth::None | Auth::Settled(_) => Step::Wait,
+        };
+        self.after_auth(now, step);
+        if let Some(ipcp) = &mut self.ipcp {
+            let outcome = ipcp.timeout(now, &mut self.shared);
+            self.after_ipcp(now, outcome);
+        }
+        match self.echo.timeout(now) {
+            Silence::Short => {}
+            Silence::Ask(identifier) => {
+                let magic = self.lcp.options.magic().to_be_bytes();
+                self.shared.send(Protocol::LCP, lcp::ECHO_REQUEST, identifier, &magic);
+            }
+            Silence::Dead => self.end(now, DownReason::EchoTimeout),
+        }
+    }
+
+    /// When to call [`Link::handle_timeout`], if no input comes first. Traffic moves it further away.
     pub fn next_timeout(&self) -> Option<Instant> {
-        None
+        if self.phase == Phase::Dead {
+            return None;
+        }
+        let auth = match &self.auth {
+            Auth::Server(auth) => auth.timer(),
+            Auth::Client(auth) => auth.timer(),
+            Auth::None | Auth::Settled(_) => None,
+        };
+        let ipcp = self.ipcp.as_ref().and_then(|ipcp| ipcp.timer());
+        [self.lcp.timer(), auth, ipcp, self.echo.due(), self.auth_deadline, self.negotiation_deadline]
+            .into_iter()
+            .flatten()
+            .min()
     }
-    /// A data packet arrived: the peer is alive.
-    pub fn note_traffic(&mut self, _now: Instant) {}
+
+    /// A data packet came from the peer, so that it is alive. To be called for each of them; costs next to nothing.
+    pub fn note_traffic(&mut self, now: Instant) {
+        self.echo.note_traffic(now);
+    }
+
     /// The next frame to send.
     pub fn poll_frame(&mut self) -> Option<Vec<u8>> {
-        None
+        self.shared.poll_frame()
     }
+
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.shared.poll_event()
     }
-    /// The decision on the last [`Event::Authenticate`].
-    pub fn authenticated(&mut self, _now: Instant, _decision: AuthDecision) {}
-    /// Ends the link properly.
-    pub fn close(&mut self, _now: Instant, _reason: CloseReason) {}
-    /// IPCP is open.
+
+    /// The decision on the last [`Event::Authenticate`]. Without one that waits, nothing happens. After a
+    /// renegotiation by the peer there may be a newer request than the one that was decided: see
+    /// [`Link::authentication_round`].
+    pub fn authenticated(&mut self, now: Instant, decision: AuthDecision) {
+        let Auth::Server(auth) = &mut self.auth else { return };
+        if !auth.is_pending() {
+            return;
+        }
+        match decision {
+            AuthDecision::Accept { network, .. } if network.peer.is_unspecified() => {
+                let message = "no address for the peer".to_owned();
+                self.end(now, DownReason::Unavailable { message });
+            }
+            AuthDecision::Accept { message, network } => {
+                auth.accept(&message, &mut self.shared);
+                self.auth = auth.settle().map_or(Auth::None, Auth::Settled);
+                self.enter_network(now, Ipcp::server(network));
+            }
+            AuthDecision::Reject { message, code, retry } => {
+                let step = auth.reject(&message, code, retry, &mut self.shared);
+                self.after_auth(now, step);
+            }
+            AuthDecision::Unavailable { message } => {
+                let message = terminate::readable(&message);
+                self.end_with_text(now, DownReason::Unavailable { message: message.clone() }, &message);
+            }
+        }
+    }
+
+    /// Counts the [`Event::Authenticate`]s of this link. Note it with each of them; a decision that comes back under
+    /// another number belongs to a request that the peer has given up, and must be dropped.
+    pub fn authentication_round(&self) -> u32 {
+        self.authentications
+    }
+
+    /// Ends the link properly: a Terminate-Request with `reason` in it, and [`Event::Down`] when it is answered or
+    /// was repeated often enough. Does nothing on a link that ends already.
+    pub fn close(&mut self, now: Instant, reason: CloseReason) {
+        self.end_with_text(now, DownReason::Closed, &reason.text);
+    }
+
+    /// IPCP is open: packets may flow.
     pub fn is_up(&self) -> bool {
-        false
+        self.phase == Phase::Up
     }
-    /// What we may send, in octets.
+
+    /// The largest packet we may send, in octets: the peer's MRU, 1500 if it named none, and not more than the
+    /// configured limit.
     pub fn peer_mru(&self) -> u16 {
-        1500
+        let limit = match &self.role {
+            Role::Server(config) => config.mtu_limit,
+            Role::Client(_) => DEFAULT_MRU,
+        };
+        self.shared.peer_mru.min(limit)
     }
+
     /// Where the link stands.
     pub fn phase(&self) -> Phase {
-        Phase::Dead
+        self.phase
     }
-    /// Address-and-control and protocol field compression of what we send.
+
+    /// Why the link is ending, from the moment it begins to end until [`Event::Down`] has told it.
+    pub fn ending(&self) -> Option<&DownReason> {
+        self.ending.as_ref()
+    }
+
+    /// What the peer allows us to leave out: address and control field (ACFC), first octet of the protocol (PFC).
     pub fn send_protocol_compressed(&self) -> (bool, bool) {
-        (false, false)
+        (self.shared.framing.acfc, self.shared.framing.pfc)
     }
-    /// PPP header for an IPv4 packet towards the peer.
+
+    /// The PPP header for an IPv4 packet towards the peer: 4 octets, or 3, 2 or 1 as far as the peer allows.
     pub fn ipv4_header(&self) -> &'static [u8] {
-        Framing::default().ipv4_header()
+        self.shared.framing.ipv4_header()
+    }
+
+    fn after_lcp(&mut self, now: Instant, outcome: Outcome) {
+        if let Some(reason) = outcome.stop {
+            self.end(now, reason);
+            return;
+        }
+        if outcome.down && self.ending.is_none() {
+            self.renegotiate(now);
+        }
+        if outcome.up && self.ending.is_none() {
+            self.enter_authentication(now);
+            self.start_authentication(now);
+        }
+        if outcome.finished {
+            self.ending.get_or_insert(DownReason::NegotiationTimeout(Phase::Establish));
+            self.down();
+        }
+    }
+
+    /// The peer has begun LCP anew on an open link (RFC 1661 4.4, This-Layer-Down): nothing that came after LCP
+    /// stands any more, the authentication least of all.
+    fn renegotiate(&mut self, now: Instant) {
+        self.shared.warn(format!("the peer renegotiates LCP during {}", self.phase));
+        self.leave_network();
+        self.auth = Auth::None;
+        self.auth_deadline = None;
+        self.shared.framing = Framing::default();
+        self.shared.peer_mru = DEFAULT_MRU;
+        self.establish(now);
+        self.renegotiations += 1;
+        if self.renegotiations > MOST_RENEGOTIATIONS {
+            self.end(now, DownReason::NotConverging("LCP"));
+        }
+    }
+
+    fn enter_authentication(&mut self, now: Instant) {
+        let peer = self.lcp.options.peer;
+        self.shared.peer_mru = peer.mru;
+        self.shared.framing = Framing { acfc: peer.acfc, pfc: peer.pfc };
+        self.phase = Phase::Authenticate;
+        let limit = match &self.role {
+            Role::Server(config) => config.auth_timeout,
+            Role::Client(config) => config.auth_timeout,
+        };
+        self.auth_deadline = now.checked_add(limit);
+        let (peer_mru, method) = (self.peer_mru(), self.lcp.options.method());
+        self.shared.event(Event::LcpOpened { peer_mru, method, peer_magic: peer.magic });
+    }
+
+    fn start_authentication(&mut self, now: Instant) {
+        let method = self.lcp.options.method();
+        let started = match (&self.role, method) {
+            (Role::Server(config), Some(method)) => {
+                Authenticator::start(method, Arc::clone(config), now, &mut self.shared)
+                    .map(|auth| Auth::Server(Box::new(auth)))
+            }
+            (Role::Client(config), Some(method)) => {
+                Supplicant::start(method, Arc::clone(config), now, &mut self.shared)
+                    .map(|auth| Auth::Client(Box::new(auth)))
+            }
+            (Role::Client(config), None) => {
+                let ipcp = Ipcp::client(config.request_dns, config.request_nbns);
+                self.enter_network(now, ipcp);
+                return;
+            }
+            (Role::Server(_), None) => None,
+        };
+        match started {
+            Some(auth) => self.auth = auth,
+            None => self.end(now, DownReason::MethodRefused { wanted: Vec::new() }),
+        }
+    }
+
+    fn after_auth(&mut self, now: Instant, step: Step) {
+        match step {
+            Step::Wait => {}
+            Step::Passed => {
+                if let Role::Client(config) = &self.role {
+                    let ipcp = Ipcp::client(config.request_dns, config.request_nbns);
+                    self.enter_network(now, ipcp);
+                }
+            }
+            Step::Failed(reason) => self.end(now, reason),
+        }
+    }
+
+    fn enter_network(&mut self, now: Instant, ipcp: Ipcp) {
+        self.phase = Phase::Network;
+        self.auth_deadline = None;
+        let mut ipcp = Box::new(Negotiator::new(ipcp));
+        ipcp.start(now, &mut self.shared);
+        self.ipcp = Some(ipcp);
+    }
+
+    fn after_ipcp(&mut self, now: Instant, outcome: Outcome) {
+        if let Some(reason) = outcome.stop {
+            self.end(now, reason);
+            return;
+        }
+        if outcome.down && self.ending.is_none() {
+            self.echo.stop();
+            self.establish(now);
+            self.phase = Phase::Network;
+        }
+        if outcome.up {
+            match self.ipcp.as_ref().and_then(|ipcp| ipcp.options.addresses()) {
+                Some(addresses) => {
+                    self.phase = Phase::Up;
+                    self.negotiation_deadline = None;
+                    self.renegotiations = 0;
+                    self.lcp.options.settle();
+                    self.echo.start(now);
+                    self.shared.event(Event::Up(addresses));
+                }
+                None => self.end(now, DownReason::NotConverging("an IP address for us")),
+            }
+        }
+        if outcome.finished {
+            self.end(now, DownReason::NegotiationTimeout(Phase::Network));
+        }
+    }
+
+    fn leave_network(&mut self) {
+        self.ipcp = None;
+        self.echo.stop();
+    }
+
+    fn end(&mut self, now: Instant, reason: DownReason) {
+        let text = reason.to_string();
+        self.end_with_text(now, reason, &text);
+    }
+
+    /// The first reason stands: what follows is only the ending of it.
+    fn end_with_text(&mut self, now: Instant, reason: DownReason, text: &str) {
+        if self.ending.is_some() || self.down_told {
+            return;
+        }
+        self.ending = Some(reason);
+        self.phase = Phase::Terminate;
+        self.leave_network();
+        self.auth = Auth::None;
+        self.auth_deadline = None;
+        self.negotiation_deadline = None;
+        let outcome = self.lcp.close(now, text, &mut self.shared);
+        let waits = self.lcp.state() == State::Closing;
+        if outcome.finished || !waits {
+            self.down();
+        }
+    }
+
+    fn down(&mut self) {
+        self.phase = Phase::Dead;
+        self.leave_network();
+        self.auth = Auth::None;
+        self.auth_deadline = None;
+        self.negotiation_deadline = None;
+        let reason = self.ending.take().unwrap_or(DownReason::Closed);
+        if !self.down_told {
+            self.down_told = true;
+            self.shared.event(Event::Down(reason));
+        }
     }
 }
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("server", &matches!(self.role, Role::Server(_)))
+            .field("phase", &self.phase)
+            .field("lcp", &self.lcp.state())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

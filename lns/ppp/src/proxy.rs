@@ -1,5 +1,17 @@
 //! Proxy LCP and proxy authentication (RFC 2661 4.4.5): what a LAC already negotiated on our behalf.
 
+use std::sync::Arc;
+
+use crate::auth::{Authenticator, chap, pap};
+use crate::shared::Shared;
+use crate::{AuthProtocol, ServerConfig};
+
+/// Proxy Authen Type (RFC 2661 4.4.5, AVP 29). Type 1, a textual exchange, has no PPP method to go on with.
+const CHAP: u16 = 2;
+const PAP: u16 = 3;
+const NONE: u16 = 4;
+const MS_CHAP_V1: u16 = 5;
+
 /// The LCP packets a LAC reports in its ICCN: option lists, from the first option on, without the packet header.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProxyLcp<'a> {
@@ -36,3 +48,34 @@ impl std::fmt::Debug for ProxyAuth<'_> {
             .finish_non_exhaustive()
     }
 }
+
+impl ProxyAuth<'_> {
+    /// True if `method`, which the LAC's LCP agreed on, is the one that it began; or if it began none.
+    pub(crate) fn suits(&self, method: AuthProtocol) -> bool {
+        match method {
+            AuthProtocol::Pap => matches!(self.auth_type, PAP | NONE),
+            AuthProtocol::ChapMd5 => matches!(self.auth_type, CHAP | NONE),
+            AuthProtocol::MsChapV1 => matches!(self.auth_type, MS_CHAP_V1 | NONE),
+            AuthProtocol::MsChapV2 | AuthProtocol::Eap => self.auth_type == NONE,
+        }
+    }
+
+    /// The exchange as ours, waiting for its decision. `None` if there is nothing usable, and the peer has to be
+    /// asked again.
+    pub(crate) fn take_over(&self, config: Arc<ServerConfig>, shared: &mut Shared) -> Option<Authenticator> {
+        let flavour = match self.auth_type {
+            PAP => {
+                return pap::Authenticator::pending(self.identifier, self.name, self.response, shared)
+                    .map(Authenticator::Pap);
+            }
+            CHAP => chap::Flavour::Md5,
+            MS_CHAP_V1 => chap::Flavour::MsV1,
+            _ => return None,
+        };
+        let exchange = (self.identifier, self.challenge, self.response, self.name);
+        chap::Authenticator::pending(flavour, config, exchange, shared).map(Authenticator::Chap)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! The client's side of CHAP: answers each challenge, repeats the answer until it is judged, and with MS-CHAPv2
+//! judges the server in turn.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{CHALLENGE, FAILURE, Flavour, RESPONSE, SUCCESS, encode_value, md5_response, parse_value};
+use crate::auth::{Step, mschap_error, mschap_v1, mschap_v2};
+use crate::frame::{Packet, Protocol};
+use crate::shared::Shared;
+use crate::{ClientConfig, DownReason, Event, Phase};
+
+/// See the module.
+pub(crate) struct Supplicant {
+    flavour: Flavour,
+    config: Arc<ClientConfig>,
+    answer: Option<Answer>,
+    attempt: u8,
+    /// Runs while an answer waits for its verdict.
+    timer: Option<Instant>,
+    /// A later challenge on the open link is answered without telling the owner each time.
+    passed: bool,
+}
+
+/// The latest challenge and what we said to it.
+struct Answer {
+    identifier: u8,
+    challenge: Vec<u8>,
+    data: Vec<u8>,
+    exchange: Option<mschap_v2::Exchange>,
+}
+
+impl Supplicant {
+    pub(crate) fn new(flavour: Flavour, config: Arc<ClientConfig>) -> Self {
+        Self { flavour, config, answer: None, attempt: 0, timer: None, passed: false }
+    }
+
+    pub(crate) fn receive(&mut self, now: Instant, packet: Packet<'_>, shared: &mut Shared) -> Step {
+        match packet.code {
+            CHALLENGE => {
+                self.receive_challenge(now, packet, shared);
+                Step::Wait
+            }
+            SUCCESS | FAILURE if !self.awaits(packet.identifier) => Step::Wait,
+            SUCCESS => self.receive_success(packet, shared),
+            FAILURE => self.receive_failure(packet, shared),
+            code => {
+                shared.warn(format!("CHAP: code {code} from the server"));
+                Step::Wait
+            }
+        }
+    }
+
+    fn awaits(&self, identifier: u8) -> bool {
+        self.timer.is_some() && self.answer.as_ref().is_some_and(|answer| answer.identifier == identifier)
+    }
+
+    fn receive_challenge(&mut self, now: Instant, packet: Packet<'_>, shared: &mut Shared) {
+        let Some((challenge, _name)) = parse_value(packet.data) else {
+            shared.warn("CHAP: malformed Challenge");
+            return;
+        };
+        let repeated = self
+            .answer
+            .as_ref()
+            .is_some_and(|answer| answer.identifier == packet.identifier && answer.challenge == challenge);
+        if repeated && self.timer.is_none() {
+            // A late copy of a challenge that has been judged.
+            return;
+        }
+        if !repeated {
+            match self.answer_to(packet.identifier, challenge, shared) {
+                Some(answer) => self.answer = Some(answer),
+                None => {
+                    shared.warn(format!("CHAP: a Challenge of {} octets", challenge.len()));
+                    return;
+                }
+            }
+            self.attempt = 0;
+        }
+        self.send(now, shared);
+    }
+
+    fn answer_to(&self, identifier: u8, challenge: &[u8], shared: &mut Shared) -> Option<Answer> {
+        let config = &self.config;
+        let mut exchange = None;
+        let value = match self.flavour {
+            Flavour::Md5 if challenge.is_empty() => return None,
+            Flavour::Md5 => md5_response(identifier, &config.password, challenge).to_vec(),
+            Flavour::MsV1 => mschap_v1::respond(&config.password, challenge.try_into().ok()?),
+            Flavour::MsV2 => {
+                let ours = shared.entropy.array();
+                let theirs = challenge.try_into().ok()?;
+                let made = mschap_v2::Exchange::new(&config.user, &config.password, theirs, ours);
+                let value = made.value();
+                exchange = Some(made);
+                value
+            }
+        };
+        let data = encode_value(&value, &config.user);
+        Some(Answer { identifier, challenge: challenge.to_vec(), data, exchange })
+    }
+
+    fn send(&mut self, now: Instant, shared: &mut Shared) {
+        if let Some(answer) = &self.answer {
+            self.attempt = self.attempt.saturating_add(1);
+            self.timer = Some(now + shared.timers.interval(self.attempt));
+            shared.send(Protocol::CHAP, RESPONSE, answer.identifier, &answer.data);
+        }
+    }
+
+    fn receive_success(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
+        self.timer = None;
+        let exchange = self.answer.as_ref().and_then(|answer| answer.exchange.as_ref());
+        let message = match (self.flavour, exchange) {
+            (Flavour::MsV2, Some(exchange)) => {
+                if !exchange.is_proven_by(&self.config.user, &self.config.password, packet.data) {
+                    return Step::Failed(DownReason::ServerUnproven);
+                }
+                mschap_v2::message_of(packet.data)
+            }
+            (Flavour::MsV2, None) => return Step::Failed(DownReason::ServerUnproven),
+            (Flavour::Md5 | Flavour::MsV1, _) => packet.data.to_vec(),
+        };
+        if self.passed {
+            return Step::Wait;
+        }
+        self.passed = true;
+        shared.event(Event::Authenticated { message });
+        Step::Passed
+    }
+
+    /// There is but one password, so that an invitation to try again is told and not taken up.
+    fn receive_failure(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
+        self.timer = None;
+        let failure = match self.flavour {
+            Flavour::Md5 => mschap_error::Failure { code: None, retry: false, message: packet.data.to_vec() },
+            Flavour::MsV1 | Flavour::MsV2 => mschap_error::decode(packet.data),
+        };
+        let mschap_error::Failure { code, retry, message } = failure;
+        shared.event(Event::AuthenticationFailed { message, code, retry });
+        Step::Failed(DownReason::AuthenticationFailed)
+    }
+
+    pub(crate) fn timer(&self) -> Option<Instant> {
+        self.timer
+    }
+
+    pub(crate) fn timeout(&mut self, now: Instant, shared: &mut Shared) -> Step {
+        match self.timer {
+            Some(due) if due <= now && self.attempt >= shared.timers.max_configure => {
+                self.timer = None;
+                Step::Failed(DownReason::NegotiationTimeout(Phase::Authenticate))
+            }
+            Some(due) if due <= now => {
+                self.send(now, shared);
+                Step::Wait
+            }
+            Some(_) | None => Step::Wait,
+        }
+    }
+}
