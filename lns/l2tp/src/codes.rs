@@ -411,6 +411,6 @@ open_codes! {
         /// 19.
         NoAddress = 19, "NCP could not agree on an address";
         /// 20.
-        AddressRefused = 20, "address negotiation was refused";
+        NcpInhibited = 20, "NCP negotiation was inhibited";
     }
 }
