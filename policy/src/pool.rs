@@ -223,6 +223,11 @@ impl Pools {
         Ok(Lease { address, pools: Arc::clone(self) })
     }
 
+    /// Whether some pool holds the address.
+    pub fn covers(&self, address: Ipv4Addr) -> bool {
+        self.lock().pools.values().any(|pool| pool.settings.range.contains(address))
+    }
+
     /// How full each pool is.
     pub fn status(&self) -> Vec<PoolStatus> {
         self.lock()

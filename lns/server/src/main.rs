@@ -1,1 +1,17 @@
-fn main() {}
+//! `tollgate`: the daemon and its commands.
+
+mod admin;
+mod cli;
+mod inner;
+mod login;
+mod owners;
+mod registry;
+mod routes;
+mod runtime;
+mod shard;
+mod shared;
+mod snapshot;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

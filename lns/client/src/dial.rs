@@ -1,0 +1,94 @@
+//! One call, step by step: L2TP tunnel, L2TP session, LCP, authentication, IPCP. Each stage is told with its time; a
+//! failure names the stage, what the other side said and the likely cause.
+
+mod diagnosis;
+mod engine;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tollgate_ppp::AuthProtocol;
+use zeroize::Zeroizing;
+
+pub use engine::Dial;
+
+/// What to dial and as whom.
+#[derive(Clone)]
+pub struct Options {
+    /// The server.
+    pub server: SocketAddr,
+    /// The user's name, as it would be typed.
+    pub user: Vec<u8>,
+    /// The password.
+    pub password: Zeroizing<Vec<u8>>,
+    /// The method to insist on.
+    pub method: AuthProtocol,
+    /// Secret of L2TP tunnel authentication.
+    pub tunnel_secret: Option<Zeroizing<Vec<u8>>>,
+    /// Host name for the server's log.
+    pub host_name: String,
+    /// Ask for name servers too.
+    pub request_servers: bool,
+    /// How long each stage may take.
+    pub stage_limit: Duration,
+}
+
+/// The stages of a call, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// SCCRQ, SCCRP, SCCCN.
+    Tunnel,
+    /// ICRQ, ICRP, ICCN.
+    Session,
+    /// LCP.
+    Lcp,
+    /// The password.
+    Authentication,
+    /// IPCP.
+    Ipcp,
+    /// Packets flow.
+    Up,
+}
+
+impl Stage {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tunnel => "l2tp-tunnel",
+            Self::Session => "l2tp-session",
+            Self::Lcp => "lcp",
+            Self::Authentication => "authentication",
+            Self::Ipcp => "ipcp",
+            Self::Up => "up",
+        }
+    }
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A stage that was passed.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// Which.
+    pub stage: Stage,
+    /// How long it took.
+    pub took: Duration,
+    /// What came of it, in words.
+    pub detail: String,
+}
+
+/// A call that did not come about.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{stage}: {said}; {cause}")]
+pub struct Failure {
+    /// The stage that failed.
+    pub stage: Stage,
+    /// What the other side said, or that it said nothing.
+    pub said: String,
+    /// The likely cause and what to do.
+    pub cause: String,
+}

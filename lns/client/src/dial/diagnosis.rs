@@ -1,0 +1,103 @@
+//! From a failure to its likely cause.
+
+use tollgate_l2tp::{SessionEnd, StopResult, TunnelEnd};
+use tollgate_ppp::{DownReason, Phase};
+
+use super::{Failure, Stage};
+
+/// Nothing came for too long.
+pub(super) fn silence(stage: Stage) -> Failure {
+    let cause = match stage {
+        Stage::Tunnel => {
+            "no L2TP server listens there, UDP 1701 is filtered on the way, or the server wants IPsec first"
+        }
+        Stage::Session => "the server stopped answering after the tunnel was set up; look into its log",
+        Stage::Lcp => "the server took the call but does not speak PPP on it; look into its log",
+        Stage::Authentication => {
+            "the server is still asking its authentication server; look whether that one answers (show aaa)"
+        }
+        Stage::Ipcp => {
+            "the login succeeded but no address came; look into the server's log for its address pool"
+        }
+        Stage::Up => {
+            "the tunnel is up but the packet was not answered; look for a filter or a missing route inside"
+        }
+    };
+    Failure { stage, said: "no answer".into(), cause: cause.into() }
+}
+
+/// The tunnel ended.
+pub(super) fn tunnel_end(stage: Stage, end: &TunnelEnd) -> Failure {
+    let cause = match end {
+        TunnelEnd::ControlTimeout => return silence(stage),
+        TunnelEnd::ByPeer { result: StopResult::NotAuthorized, .. } => {
+            "the tunnel secrets of the two ends differ, or the server does not know this host name"
+        }
+        TunnelEnd::ByPeer { result: StopResult::ShuttingDown, .. } => {
+            "the server is shutting down; try again later"
+        }
+        TunnelEnd::ByPeer { .. } if stage == Stage::Tunnel => {
+            "the server refuses tunnels from here, or it wants IPsec first"
+        }
+        TunnelEnd::ByPeer { .. } => "the server closed the tunnel; look into its log",
+        TunnelEnd::ByUs { .. } => {
+            "the server did not prove that it knows the tunnel secret, or its answer was wrong"
+        }
+        TunnelEnd::SetupTimeout | TunnelEnd::Replaced => {
+            "try again; if it stays so, look into the server's log"
+        }
+    };
+    Failure { stage, said: end.to_string(), cause: cause.into() }
+}
+
+/// The call ended.
+pub(super) fn session_end(stage: Stage, end: &SessionEnd) -> Failure {
+    match end {
+        SessionEnd::TunnelDown(end) => tunnel_end(stage, end),
+        SessionEnd::SetupTimeout => silence(stage),
+        SessionEnd::ByPeer { .. } | SessionEnd::ByUs { .. } => {
+            let cause = match stage {
+                Stage::Tunnel | Stage::Session => "the server takes no calls now; look into its log",
+                Stage::Lcp | Stage::Authentication => "the server gave the login up; look into its log",
+                Stage::Ipcp => "the server has no address for this user; look into its log (show pools)",
+                Stage::Up => "the server ended the session",
+            };
+            Failure { stage, said: end.to_string(), cause: cause.into() }
+        }
+    }
+}
+
+/// PPP ended. `said` is the last failure text of the server, where it gave one.
+pub(super) fn link_down(stage: Stage, reason: &DownReason, said: Option<&str>) -> Failure {
+    let cause = match reason {
+        DownReason::AuthenticationFailed => "wrong user name or password, or the account may not log in",
+        DownReason::MethodRefused { .. } | DownReason::PeerRejected(_) => {
+            "the server does not offer this method: its server group's type does not serve it, or the tunnel group \
+             does not list it; try another --auth"
+        }
+        DownReason::PeerTerminated { .. } => match stage {
+            Stage::Tunnel | Stage::Session | Stage::Lcp => {
+                "the server gave up negotiating; it may want another authentication method (try another --auth)"
+            }
+            Stage::Authentication => {
+                "the server could not decide the login: its authentication servers do not answer (show aaa), or the \
+                 user may not log in now"
+            }
+            Stage::Ipcp => "the server has no address for this user (show pools)",
+            Stage::Up => "the server ended the session",
+        },
+        DownReason::ServerUnproven => "the server does not know the password: it may be an impostor",
+        DownReason::NegotiationTimeout(Phase::Authenticate) => return silence(Stage::Authentication),
+        DownReason::NegotiationTimeout(_) => return silence(stage),
+        DownReason::Loopback => "the server sends our own packets back",
+        DownReason::EchoTimeout => "the network or the server went away",
+        DownReason::Unavailable { .. } | DownReason::NotConverging(_) | DownReason::Closed => {
+            "look into the server's log"
+        }
+    };
+    let said = match said {
+        Some(text) if !text.is_empty() => format!("{reason}: {text:?}"),
+        _ => reason.to_string(),
+    };
+    Failure { stage, said, cause: cause.into() }
+}

@@ -1,0 +1,372 @@
+//! The machines of one call on one socket, driven by the calling thread.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use tollgate_l2tp::{
+    CallDisconnect, CdnResult, Config, Endpoint, Event as TunnelEvent, IdSpace, IncomingCall,
+    MAX_DATA_HEADER, Path, Received, Role, SessionKey, StopResult, TunnelId, TunnelStop,
+};
+use tollgate_ppp::{
+    Addresses, ClientConfig, CloseReason, DownReason, Event as LinkEvent, Link, ipv4_payload,
+};
+use tollgate_sansio::Entropy;
+
+use super::{Failure, Options, Passed, Stage, diagnosis};
+use crate::ip::{self, Echo};
+
+/// A call that is up.
+pub struct Dial {
+    socket: UdpSocket,
+    path: Path,
+    endpoint: Endpoint,
+    tunnel: TunnelId,
+    key: Option<SessionKey>,
+    link: Option<Link>,
+    entropy: Entropy,
+    ppp: Arc<ClientConfig>,
+    stage: Stage,
+    stage_began: Instant,
+    /// What the server said last when it refused.
+    said: Option<String>,
+    method: Option<String>,
+    addresses: Option<Addresses>,
+    /// Packets that came through the tunnel.
+    packets: VecDeque<Vec<u8>>,
+    ended: Option<Failure>,
+    link_down: bool,
+}
+
+impl Dial {
+    /// Dials; every stage that is passed is told to `passed`.
+    pub fn connect(options: &Options, passed: &mut dyn FnMut(&Passed)) -> Result<Self, Failure> {
+        let local_failure = |error: io::Error| Failure {
+            stage: Stage::Tunnel,
+            said: format!("cannot send to {}: {error}", options.server),
+            cause: "check the address and the network of this machine".into(),
+        };
+        let unspecified: SocketAddr = match options.server {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let socket = UdpSocket::bind(unspecified).map_err(local_failure)?;
+        socket.connect(options.server).map_err(local_failure)?;
+        let local = socket.local_addr().map_err(local_failure)?;
+        let path = Path { local, remote: options.server, association: None };
+        let mut seed = [0; 32];
+        SystemRandom::new()
+            .fill(&mut seed)
+            .map_err(|_| local_failure(io::Error::other("the system gives no random numbers")))?;
+        let mut entropy = Entropy::from_seed(seed);
+        let mut config = Config::new(Role::Lac, options.host_name.clone());
+        config.shared_secret.clone_from(&options.tunnel_secret);
+        let mut endpoint = Endpoint::new(config, IdSpace { shard: 0, shard_bits: 0 }, entropy.fork());
+        let now = Instant::now();
+        let tunnel = endpoint
+            .open_tunnel(now, path)
+            .map_err(|error| local_failure(io::Error::other(error.to_string())))?;
+        let ppp = Arc::new(ClientConfig {
+            user: options.user.clone(),
+            password: options.password.clone(),
+            methods: vec![options.method],
+            request_dns: options.request_servers,
+            request_nbns: options.request_servers,
+            ..ClientConfig::default()
+        });
+        let mut dial = Self {
+            socket,
+            path,
+            endpoint,
+            tunnel,
+            key: None,
+            link: None,
+            entropy,
+            ppp,
+            stage: Stage::Tunnel,
+            stage_began: now,
+            said: None,
+            method: None,
+            addresses: None,
+            packets: VecDeque::new(),
+            ended: None,
+            link_down: false,
+        };
+        while dial.stage != Stage::Up {
+            let deadline = dial.stage_began + options.stage_limit;
+            if Instant::now() >= deadline {
+                let failure = diagnosis::silence(dial.stage);
+                dial.hang_up();
+                return Err(failure);
+            }
+            dial.step(deadline, passed);
+            if let Some(failure) = dial.ended.take() {
+                dial.hang_up();
+                return Err(failure);
+            }
+        }
+        Ok(dial)
+    }
+
+    /// What IPCP agreed on.
+    pub fn addresses(&self) -> Option<&Addresses> {
+        self.addresses.as_ref()
+    }
+
+    /// Why the call ended, once it has.
+    pub fn ended(&self) -> Option<&Failure> {
+        self.ended.as_ref()
+    }
+
+    /// Pings an inner address; gives the round trip, `None` when no answer came in time.
+    pub fn ping(&mut self, to: Ipv4Addr, sequence: u16, limit: Duration) -> Option<Duration> {
+        let from = self.addresses?.local;
+        let echo = Echo { identifier: self.path.local.port(), sequence };
+        let began = Instant::now();
+        self.send(&ip::ping(from, to, echo, 56));
+        self.receive(began + limit, |packet| ip::echo_reply(packet) == Some((to, echo)))?;
+        Some(began.elapsed())
+    }
+
+    /// Sends an inner packet.
+    pub fn send(&mut self, packet: &[u8]) {
+        let (Some(key), Some(link)) = (self.key, &self.link) else { return };
+        let mut frame = link.ipv4_header().to_vec();
+        frame.extend_from_slice(packet);
+        self.send_frame(key, &frame);
+    }
+
+    /// The next inner packet that `wanted` accepts; others are dropped.
+    pub fn receive(&mut self, deadline: Instant, mut wanted: impl FnMut(&[u8]) -> bool) -> Option<Vec<u8>> {
+        loop {
+            while let Some(packet) = self.packets.pop_front() {
+                if wanted(&packet) {
+                    return Some(packet);
+                }
+            }
+            if self.ended.is_some() || Instant::now() >= deadline {
+                return None;
+            }
+            self.step(deadline, &mut |_| ());
+        }
+    }
+
+    /// Keeps the call alive until the time is over; false when it ended before.
+    pub fn hold(&mut self, deadline: Instant) -> bool {
+        while Instant::now() < deadline && self.ended.is_none() {
+            self.step(deadline, &mut |_| ());
+            self.packets.clear();
+        }
+        self.ended.is_none()
+    }
+
+    /// Hangs up as a client should: PPP, call, tunnel; waits a moment for the acknowledgements.
+    pub fn hang_up(&mut self) {
+        let limit = Instant::now() + Duration::from_secs(2);
+        let reason = CloseReason { text: "user request".into() };
+        if let Some(link) = &mut self.link
+            && !self.link_down
+        {
+            link.close(Instant::now(), reason);
+            self.pump();
+            while !self.link_down && self.key.is_some() && Instant::now() < limit {
+                self.step(limit, &mut |_| ());
+            }
+        }
+        let now = Instant::now();
+        if let Some(key) = self.key.take() {
+            self.endpoint.close_session(
+                now,
+                key,
+                CallDisconnect::new(CdnResult::Administrative, "user request"),
+            );
+        }
+        let stop = TunnelStop::new(StopResult::GeneralRequest, "user request");
+        self.endpoint.close_tunnel(now, self.tunnel, stop);
+        self.pump();
+        let settled = |endpoint: &Endpoint| endpoint.tunnels().all(|tunnel| tunnel.unacknowledged == 0);
+        while !settled(&self.endpoint) && Instant::now() < limit {
+            self.step(limit, &mut |_| ());
+        }
+    }
+
+    /// Waits for one datagram or one timer, at most until `deadline`.
+    fn step(&mut self, deadline: Instant, passed: &mut dyn FnMut(&Passed)) {
+        self.pump_telling(passed);
+        let now = Instant::now();
+        let timers = [self.endpoint.next_timeout(), self.link.as_ref().and_then(Link::next_timeout)];
+        let until = timers.into_iter().flatten().fold(deadline, Instant::min);
+        let wait = until.saturating_duration_since(now).max(Duration::from_millis(1));
+        // Cannot fail: the wait is not zero.
+        let _ = self.socket.set_read_timeout(Some(wait));
+        let mut buffer = [0; 2048];
+        let received = self.socket.recv(&mut buffer);
+        let now = Instant::now();
+        match received {
+            Ok(length) => match self.endpoint.handle_datagram(now, self.path, &buffer[..length]) {
+                Received::Data { frame, .. } => {
+                    let frame = &buffer[frame];
+                    match (&mut self.link, ipv4_payload(frame)) {
+                        (Some(link), Some(packet)) if link.is_up() => {
+                            link.note_traffic(now);
+                            self.packets.push_back(packet.to_vec());
+                        }
+                        (Some(link), _) => link.handle_frame(now, frame),
+                        (None, _) => {}
+                    }
+                }
+                Received::Control | Received::Dropped(_) => {}
+            },
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && self.stage == Stage::Tunnel => {
+                self.ended = Some(Failure {
+                    stage: Stage::Tunnel,
+                    said: "port unreachable".into(),
+                    cause: "no L2TP server listens there".into(),
+                });
+            }
+            // A time-out, or an error about an earlier datagram: the timers below go on.
+            Err(_) => {}
+        }
+        if self.endpoint.next_timeout().is_some_and(|due| due <= now) {
+            self.endpoint.handle_timeout(now);
+        }
+        if let Some(link) = &mut self.link
+            && link.next_timeout().is_some_and(|due| due <= now)
+        {
+            link.handle_timeout(now);
+        }
+        self.pump_telling(passed);
+    }
+
+    fn pump(&mut self) {
+        self.pump_telling(&mut |_| ());
+    }
+
+    fn pump_telling(&mut self, passed: &mut dyn FnMut(&Passed)) {
+        loop {
+            while let Some(transmit) = self.endpoint.poll_transmit() {
+                // Lost datagrams are sent again by the machine.
+                let _ = self.socket.send(&transmit.datagram);
+            }
+            if let Some(event) = self.endpoint.poll_event() {
+                self.tunnel_event(event, passed);
+                continue;
+            }
+            if let (Some(key), Some(link)) = (self.key, &mut self.link) {
+                if let Some(frame) = link.poll_frame() {
+                    self.send_frame(key, &frame);
+                    continue;
+                }
+                if let Some(event) = link.poll_event() {
+                    self.link_event(event, passed);
+                    continue;
+                }
+            }
+            return;
+        }
+    }
+
+    fn send_frame(&mut self, key: SessionKey, frame: &[u8]) {
+        let mut header = [0; MAX_DATA_HEADER];
+        if let Some((length, _)) = self.endpoint.data_header(key, frame.len(), &mut header) {
+            let mut datagram = header[..length].to_vec();
+            datagram.extend_from_slice(frame);
+            let _ = self.socket.send(&datagram);
+        }
+    }
+
+    fn pass(&mut self, next: Stage, detail: String, passed: &mut dyn FnMut(&Passed)) {
+        let now = Instant::now();
+        passed(&Passed { stage: self.stage, took: now.saturating_duration_since(self.stage_began), detail });
+        self.stage = next;
+        self.stage_began = now;
+    }
+
+    fn tunnel_event(&mut self, event: TunnelEvent, passed: &mut dyn FnMut(&Passed)) {
+        match event {
+            TunnelEvent::TunnelUp { info, .. } => {
+                let peer = info.peer.map_or(0, |peer| peer.get());
+                self.pass(Stage::Session, format!("tunnel {peer} of {:?}", info.host_name), passed);
+                let call = IncomingCall {
+                    serial_number: 1,
+                    framing_type: 1,
+                    tx_speed: 100_000_000,
+                    ..Default::default()
+                };
+                match self.endpoint.open_session(Instant::now(), self.tunnel, call) {
+                    Ok(key) => self.key = Some(key),
+                    Err(error) => {
+                        self.ended = Some(Failure {
+                            stage: Stage::Session,
+                            said: error.to_string(),
+                            cause: "try again".into(),
+                        });
+                    }
+                }
+            }
+            TunnelEvent::SessionUp { key, .. } => {
+                let peer =
+                    self.endpoint.session_info(key).and_then(|info| info.peer).map_or(0, |peer| peer.get());
+                self.pass(Stage::Lcp, format!("call {peer}"), passed);
+                let mut link = Link::client(Arc::clone(&self.ppp), self.entropy.fork());
+                link.start(Instant::now());
+                self.link = Some(link);
+            }
+            TunnelEvent::SessionDown { cause, .. } => {
+                self.key = None;
+                self.end(diagnosis::session_end(self.stage, &cause));
+            }
+            TunnelEvent::TunnelDown { cause, .. } => self.end(diagnosis::tunnel_end(self.stage, &cause)),
+            TunnelEvent::Warning { .. } => {}
+        }
+    }
+
+    fn link_event(&mut self, event: LinkEvent, passed: &mut dyn FnMut(&Passed)) {
+        match event {
+            LinkEvent::LcpOpened { peer_mru, method, .. } => {
+                self.method = method.map(|method| method.to_string());
+                let method = self.method.as_deref().unwrap_or("no");
+                self.pass(Stage::Authentication, format!("{method} authentication, MRU {peer_mru}"), passed);
+            }
+            LinkEvent::Authenticated { message } => {
+                let text = String::from_utf8_lossy(&message).into_owned();
+                self.pass(Stage::Ipcp, format!("accepted: {text}"), passed);
+            }
+            LinkEvent::AuthenticationFailed { message, code, .. } => {
+                let text = String::from_utf8_lossy(&message).into_owned();
+                self.said = Some(match code {
+                    Some(code) => format!("{text} (error {code})"),
+                    None => text,
+                });
+            }
+            LinkEvent::Up(addresses) => {
+                let servers = |servers: &[Option<Ipv4Addr>; 2]| {
+                    servers.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                };
+                let mut detail = format!("address {}, server {}", addresses.local, addresses.peer);
+                for (name, list) in [("dns", servers(&addresses.dns)), ("wins", servers(&addresses.nbns))] {
+                    if !list.is_empty() {
+                        detail.push_str(&format!(", {name} {list}"));
+                    }
+                }
+                self.addresses = Some(addresses);
+                self.pass(Stage::Up, detail, passed);
+            }
+            LinkEvent::Down(reason) => {
+                self.link_down = true;
+                if reason != DownReason::Closed {
+                    self.end(diagnosis::link_down(self.stage, &reason, self.said.as_deref()));
+                }
+            }
+            LinkEvent::Authenticate(_) | LinkEvent::Identification(_) | LinkEvent::Warning(_) => {}
+        }
+    }
+
+    /// The first reason is the true one; what follows from it is not told.
+    fn end(&mut self, failure: Failure) {
+        self.ended.get_or_insert(failure);
+    }
+}

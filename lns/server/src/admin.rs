@@ -1,0 +1,171 @@
+//! What a running server can be asked over its admin socket: one JSON request a line, one JSON answer a line. The
+//! socket is a file that only its owner may open, which is all the authentication there is.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
+use tokio::sync::oneshot;
+use tracing::warn;
+
+use crate::shard::{Message, Selector};
+use crate::shared::Shared;
+
+/// A question.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Request {
+    /// All sessions.
+    Sessions,
+    /// All tunnels.
+    Tunnels,
+    /// Server groups and their servers.
+    Aaa,
+    /// Address pools.
+    Pools,
+    /// End sessions.
+    Disconnect(Selector),
+}
+
+/// Longest request line.
+const LONGEST_REQUEST: u64 = 4096;
+/// How long a client of the socket waits for its answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Listens on the socket, a stale one of a server that is gone is replaced.
+pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    if UnixStream::connect(path).is_ok() {
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another tollgate answers on it"));
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers until the runtime ends.
+pub(crate) async fn serve(listener: UnixListener, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    if let Err(error) = converse(stream, &shared).await {
+                        warn!(%error, "admin socket");
+                    }
+                });
+            }
+            Err(error) => {
+                warn!(%error, "admin socket");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: tokio::net::UnixStream, shared: &Shared) -> io::Result<()> {
+    use tokio::io::AsyncReadExt;
+    let (read, mut write) = stream.into_split();
+    let mut lines = tokio::io::BufReader::new(read.take(LONGEST_REQUEST)).lines();
+    while let Some(line) = lines.next_line().await? {
+        let answer = match serde_json::from_str::<Request>(&line) {
+            Ok(request) => answer(shared, request).await,
+            Err(error) => serde_json::json!({ "error": format!("not a request: {error}") }),
+        };
+        let mut text = answer.to_string();
+        text.push('\n');
+        write.write_all(text.as_bytes()).await?;
+    }
+    Ok(())
+}
+
+async fn answer(shared: &Shared, request: Request) -> serde_json::Value {
+    let answer = match request {
+        Request::Sessions => serde_json::to_value(gather(shared, Message::Sessions).await),
+        Request::Tunnels => serde_json::to_value(gather(shared, Message::Tunnels).await),
+        Request::Aaa => serde_json::to_value(shared.snapshot.load().router.status()),
+        Request::Pools => serde_json::to_value(shared.pools.status()),
+        Request::Disconnect(selector) => {
+            let mut ended = 0;
+            for post in shared.all_posts() {
+                let (sender, receiver) = oneshot::channel();
+                if post.send(Message::Disconnect(selector.clone(), sender)) {
+                    ended += receiver.await.unwrap_or(0);
+                }
+            }
+            Ok(serde_json::json!({ "disconnected": ended }))
+        }
+    };
+    answer.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }))
+}
+
+/// Asks every shard the same and joins the answers.
+async fn gather<T>(shared: &Shared, question: impl Fn(oneshot::Sender<Vec<T>>) -> Message) -> Vec<T> {
+    let waiting: Vec<_> = shared
+        .all_posts()
+        .iter()
+        .filter_map(|post| {
+            let (sender, receiver) = oneshot::channel();
+            post.send(question(sender)).then_some(receiver)
+        })
+        .collect();
+    let mut all = Vec::new();
+    for receiver in waiting {
+        all.extend(receiver.await.unwrap_or_default());
+    }
+    all
+}
+
+/// Why a running server could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AskError {
+    /// No server, or no right.
+    #[error("no tollgate answers on {path}: {error}; is it running, and is this its user?", path = path.display())]
+    Unreachable {
+        /// The socket.
+        path: PathBuf,
+        /// What the kernel says.
+        error: io::Error,
+    },
+    /// The server refused.
+    #[error("the server answers: {0}")]
+    Refused(String),
+    /// Something else answers there.
+    #[error("the answer on {path} is not a tollgate's: {error}", path = path.display())]
+    Strange {
+        /// The socket.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
+}
+
+/// Asks a running server.
+pub(crate) fn ask(path: &Path, request: &Request) -> Result<serde_json::Value, AskError> {
+    let unreachable = |error| AskError::Unreachable { path: path.to_owned(), error };
+    let strange = |error| AskError::Strange { path: path.to_owned(), error };
+    let mut stream = UnixStream::connect(path).map_err(unreachable)?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(unreachable)?;
+    let mut line = serde_json::to_string(request).map_err(strange)?;
+    line.push('\n');
+    stream.write_all(line.as_bytes()).map_err(unreachable)?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).map_err(unreachable)?;
+    let answer: serde_json::Value = serde_json::from_str(&answer).map_err(strange)?;
+    match answer.get("error").and_then(serde_json::Value::as_str) {
+        Some(error) => Err(AskError::Refused(error.to_owned())),
+        None => Ok(answer),
+    }
+}

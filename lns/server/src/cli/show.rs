@@ -1,0 +1,238 @@
+//! `tollgate show` and `tollgate disconnect`: they ask a running server over its admin socket.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Args, ValueEnum};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{ConfigArguments, table};
+use crate::admin::{self, Request};
+use crate::shard::{Selector, SessionReport, TunnelReport};
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// Who is connected, since when, with which address and policy.
+    Sessions,
+    /// L2TP tunnels and their peers.
+    Tunnels,
+    /// Server groups: state and counters of each server.
+    Aaa,
+    /// Address pools and how full they are.
+    Pools,
+}
+
+/// Which running server.
+#[derive(Debug, Args)]
+struct Running {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// The server's admin socket; without it, the one that the configuration names.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Running {
+    fn ask(&self, request: &Request) -> Result<Value, ExitCode> {
+        let socket = match &self.socket {
+            Some(socket) => socket.clone(),
+            None => self.config.load()?.admin.socket,
+        };
+        admin::ask(&socket, request).map_err(|error| {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// What to print.
+    #[arg(value_enum)]
+    what: What,
+    #[command(flatten)]
+    running: Running,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true))]
+pub(crate) struct DisconnectArguments {
+    /// All sessions of this user.
+    #[arg(long, group = "which")]
+    user: Option<String>,
+    /// The session with this id (show sessions).
+    #[arg(long, group = "which", value_name = "ID")]
+    session: Option<String>,
+    /// The session with this inner address.
+    #[arg(long, group = "which")]
+    address: Option<Ipv4Addr>,
+    /// Every session.
+    #[arg(long, group = "which")]
+    all: bool,
+    #[command(flatten)]
+    running: Running,
+}
+
+pub(crate) fn show(arguments: &ShowArguments) -> ExitCode {
+    let request = match arguments.what {
+        What::Sessions => Request::Sessions,
+        What::Tunnels => Request::Tunnels,
+        What::Aaa => Request::Aaa,
+        What::Pools => Request::Pools,
+    };
+    let answer = match arguments.running.ask(&request) {
+        Ok(answer) => answer,
+        Err(code) => return code,
+    };
+    if arguments.running.json {
+        println!("{answer:#}");
+        return ExitCode::SUCCESS;
+    }
+    match arguments.what {
+        What::Sessions => print_sessions(&read(answer)),
+        What::Tunnels => print_tunnels(&read(answer)),
+        What::Aaa => print_aaa(&answer),
+        What::Pools => print_pools(&answer),
+    }
+    ExitCode::SUCCESS
+}
+
+pub(crate) fn disconnect(arguments: &DisconnectArguments) -> ExitCode {
+    let selector = if let Some(user) = &arguments.user {
+        Selector::User(user.clone())
+    } else if let Some(session) = &arguments.session {
+        Selector::Session(session.clone())
+    } else if let Some(address) = arguments.address {
+        Selector::Address(address)
+    } else {
+        Selector::All
+    };
+    let answer = match arguments.running.ask(&Request::Disconnect(selector)) {
+        Ok(answer) => answer,
+        Err(code) => return code,
+    };
+    let ended = answer["disconnected"].as_u64().unwrap_or(0);
+    if arguments.running.json {
+        println!("{answer}");
+    } else {
+        println!("{ended} sessions disconnected");
+    }
+    if ended > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The rows of an answer; one that a newer server shaped otherwise shows as empty.
+fn read<T: DeserializeOwned>(answer: Value) -> Vec<T> {
+    serde_json::from_value(answer).unwrap_or_default()
+}
+
+fn print_sessions(sessions: &[SessionReport]) {
+    let rows: Vec<_> = sessions
+        .iter()
+        .map(|session| {
+            let or_dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".into());
+            [
+                session.session.clone(),
+                or_dash(&session.user),
+                session.state.clone(),
+                session.address.map_or_else(|| "-".into(), |address| address.to_string()),
+                session.peer.clone(),
+                or_dash(&session.tunnel_group),
+                or_dash(&session.group_policy),
+                or_dash(&session.method),
+                or_dash(&session.server),
+                duration(session.duration),
+                session.idle.map_or_else(|| "-".into(), duration),
+                session.octets_in.to_string(),
+                session.octets_out.to_string(),
+            ]
+        })
+        .collect();
+    table::print(
+        [
+            "SESSION",
+            "USER",
+            "STATE",
+            "ADDRESS",
+            "PEER",
+            "TUNNEL-GROUP",
+            "POLICY",
+            "METHOD",
+            "SERVER",
+            "DURATION",
+            "IDLE",
+            "OCTETS-IN",
+            "OCTETS-OUT",
+        ],
+        &rows,
+    );
+}
+
+fn print_tunnels(tunnels: &[TunnelReport]) {
+    let rows: Vec<_> = tunnels
+        .iter()
+        .map(|tunnel| {
+            [
+                tunnel.tunnel.to_string(),
+                tunnel.peer_tunnel.to_string(),
+                tunnel.peer.clone(),
+                tunnel.host_name.clone(),
+                tunnel.vendor.clone(),
+                tunnel.state.clone(),
+                tunnel.sessions.to_string(),
+            ]
+        })
+        .collect();
+    table::print(["TUNNEL", "PEER-TUNNEL", "PEER", "HOST-NAME", "VENDOR", "STATE", "SESSIONS"], &rows);
+}
+
+/// Each server with all that is counted of it, the way the old system lists it.
+fn print_aaa(groups: &Value) {
+    for group in groups.as_array().into_iter().flatten() {
+        println!("Server group:    {}", text(&group["name"]));
+        println!("Server protocol: {}", text(&group["protocol"]));
+        for server in group["servers"].as_array().into_iter().flatten() {
+            println!("  Server {}", text(&server["address"]));
+            for (name, value) in server.as_object().into_iter().flatten() {
+                match (name.as_str(), value) {
+                    ("address", _) => {}
+                    (_, Value::Object(counters)) => {
+                        for (name, value) in counters {
+                            println!("    {:<28} {}", name.replace('-', " "), text(value));
+                        }
+                    }
+                    (name, value) => println!("    {:<28} {}", name.replace('-', " "), text(value)),
+                }
+            }
+        }
+    }
+}
+
+fn print_pools(pools: &Value) {
+    let rows: Vec<_> = pools
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|pool| ["name", "first", "last", "used", "size"].map(|column| text(&pool[column])))
+        .collect();
+    table::print(["POOL", "FIRST", "LAST", "USED", "SIZE"], &rows);
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".into(),
+        other => other.to_string(),
+    }
+}
+
+/// `1d 02:03:04`.
+fn duration(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let clock = format!("{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60);
+    if days > 0 { format!("{days}d {clock}") } else { clock }
+}

@@ -1,0 +1,226 @@
+//! One login on its way from a shard to the AAA router and back: the verdict, the policy that follows from it, the
+//! user's place in the registry and an address. It runs on tokio; the shard goes on carrying packets meanwhile.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tollgate_aaa::accounting::Authentic;
+use tollgate_aaa::{
+    Attributes, AuthMethod, LoginOutcome, LoginRequest, MppeKeys, PrintableName, Reject, ServerGroup,
+    ServerType, Verdict,
+};
+use tollgate_policy::pool::{Lease, PoolError};
+use tollgate_policy::session::{self, AddressSource, SessionPolicy};
+use tollgate_ppp::Network;
+use tracing::warn;
+
+use crate::registry::{Admission, Handle, Ticket};
+use crate::shared::Shared;
+
+/// MS-CHAP's error numbers (RFC 2759 section 6).
+const MS_CHAP_NO_DIALIN_PERMISSION: u32 = 649;
+const MS_CHAP_AUTHENTICATION_FAILURE: u32 = 691;
+
+/// What the shard hears.
+pub(crate) enum Decision {
+    /// In.
+    Accept {
+        /// Text for the success packet, as PPP sends it.
+        message: Vec<u8>,
+        /// What IPCP gives.
+        network: Network,
+        /// What the session holds while it lasts.
+        grant: Box<Grant>,
+    },
+    /// Out.
+    Reject {
+        /// Text for the failure packet.
+        message: Vec<u8>,
+        /// MS-CHAP's error number.
+        code: u32,
+        /// Whether the user may try again on the same link.
+        retry: bool,
+    },
+    /// Nobody decided, or there is nothing to give: the link ends with this text.
+    Unavailable {
+        /// Text for the Terminate-Request.
+        message: Vec<u8>,
+    },
+}
+
+/// All that an accepted session holds; dropping it gives everything back.
+pub(crate) struct Grant {
+    pub(crate) lease: Lease,
+    pub(crate) ticket: Ticket,
+    pub(crate) policy: SessionPolicy,
+    /// The name that was sent to the server.
+    pub(crate) user: Vec<u8>,
+    pub(crate) tunnel_group: String,
+    /// The server that accepted.
+    pub(crate) server: String,
+    pub(crate) method: AuthMethod,
+    pub(crate) authentic: Authentic,
+    pub(crate) classes: Vec<Vec<u8>>,
+    pub(crate) accounting: Option<Arc<ServerGroup>>,
+    /// Kept for MPPE, which this release does not negotiate.
+    pub(crate) _mppe: Option<MppeKeys>,
+}
+
+/// Decides one login.
+pub(crate) async fn decide(shared: Arc<Shared>, handle: Handle, request: LoginRequest) -> Decision {
+    let snapshot = shared.snapshot.load_full();
+    let outcome = snapshot.router.login(request).await;
+    match &outcome.verdict {
+        Verdict::Accept(attributes) => {
+            let attributes = attributes.clone();
+            match accept(&shared, &snapshot, handle, &outcome, &attributes) {
+                Ok(decision) => decision,
+                Err(refusal) => refusal.into_decision(&outcome),
+            }
+        }
+        Verdict::Reject(reject) => rejection(reject),
+        // A second question needs a method that can carry one; PAP and CHAP cannot.
+        Verdict::Challenge(challenge) => Decision::Reject {
+            message: challenge.message.clone().into_bytes(),
+            code: MS_CHAP_AUTHENTICATION_FAILURE,
+            retry: false,
+        },
+        Verdict::Unavailable(silence) => {
+            warn!(
+                user = %PrintableName(&outcome.name),
+                tunnel_group = outcome.tunnel_group,
+                why = silence.why,
+                "no server answered",
+            );
+            Decision::Unavailable { message: b"Login not possible now: no server answers".to_vec() }
+        }
+    }
+}
+
+fn rejection(reject: &Reject) -> Decision {
+    Decision::Reject {
+        message: reject.message.clone().into_bytes(),
+        code: reject.ms_chap_code(),
+        retry: reject.may_retry(),
+    }
+}
+
+/// Why an accepted user stays out after all.
+enum Refusal {
+    /// The policy says so: a failure packet tells the user.
+    Policy(String),
+    /// There is no address: the link ends, IPCP never begins.
+    Address(PoolError),
+}
+
+impl Refusal {
+    fn into_decision(self, outcome: &LoginOutcome) -> Decision {
+        let user = PrintableName(&outcome.name);
+        match self {
+            Self::Policy(why) => {
+                warn!(user = %user, tunnel_group = outcome.tunnel_group, why, "login refused by policy");
+                Decision::Reject {
+                    message: b"Login refused: not allowed by policy".to_vec(),
+                    code: MS_CHAP_NO_DIALIN_PERMISSION,
+                    retry: false,
+                }
+            }
+            Self::Address(why) => {
+                warn!(user = %user, tunnel_group = outcome.tunnel_group, %why, "no address for an accepted login");
+                Decision::Unavailable { message: b"No address available".to_vec() }
+            }
+        }
+    }
+}
+
+fn accept(
+    shared: &Arc<Shared>,
+    snapshot: &crate::snapshot::Snapshot,
+    handle: Handle,
+    outcome: &LoginOutcome,
+    attributes: &Attributes,
+) -> Result<Decision, Refusal> {
+    let message = success_message(outcome.method, attributes).ok_or_else(|| {
+        Refusal::Policy("the server's accept carries no MS-CHAP2-Success to prove the server with".into())
+    })?;
+    let mut policy = session::resolve(&snapshot.config, &outcome.tunnel_group, attributes, &mut |warning| {
+        warn!(user = %PrintableName(&outcome.name), warning, "policy");
+    })
+    .map_err(|refusal| Refusal::Policy(refusal.to_string()))?;
+    policy.interim_interval =
+        policy.interim_interval.or_else(|| snapshot.interim_interval(&outcome.tunnel_group));
+
+    let admission = shared.registry.admit(
+        &outcome.name,
+        policy.simultaneous_logins,
+        policy.at_login_limit,
+        handle,
+        Instant::now(),
+    );
+    let ticket = match admission {
+        Admission::In(ticket, evicted) => {
+            for other in evicted {
+                shared.preempt(other);
+            }
+            ticket
+        }
+        Admission::Refused => {
+            return Err(Refusal::Policy(format!(
+                "vpn-simultaneous-logins ({}) is reached",
+                policy.simultaneous_logins
+            )));
+        }
+    };
+    let lease = match &policy.address {
+        AddressSource::Fixed(address) => shared.pools.lease_fixed(*address),
+        AddressSource::Pools(names) => shared.pools.lease(names),
+    }
+    .map_err(Refusal::Address)?;
+    let network = network(snapshot.config.lns.inner_address, lease.address(), &policy);
+    let accounting =
+        snapshot.router.tunnel_group(&outcome.tunnel_group).and_then(|group| group.accounting_group.clone());
+    let grant = Grant {
+        lease,
+        ticket,
+        policy,
+        user: outcome.name.clone(),
+        tunnel_group: outcome.tunnel_group.clone(),
+        server: outcome.server.clone().unwrap_or_default(),
+        method: outcome.method,
+        authentic: match outcome.server_type {
+            Some(ServerType::Local) | None => Authentic::Local,
+            Some(ServerType::Radius) => Authentic::Radius,
+            Some(_) => Authentic::Remote,
+        },
+        classes: attributes.classes.clone(),
+        accounting,
+        _mppe: attributes.mppe.clone(),
+    };
+    Ok(Decision::Accept { message, network, grant: Box::new(grant) })
+}
+
+fn network(local: Ipv4Addr, peer: Ipv4Addr, policy: &SessionPolicy) -> Network {
+    Network { local, peer, dns: policy.dns, nbns: policy.wins }
+}
+
+/// The text of the success packet; `None` where MS-CHAPv2's proof of the server is missing (RFC 2759 section 5).
+fn success_message(method: AuthMethod, attributes: &Attributes) -> Option<Vec<u8>> {
+    let text = attributes.reply_message.as_deref().unwrap_or("Welcome");
+    match method {
+        AuthMethod::MsChapV2 => {
+            let proof = attributes.ms_chap2_success.as_ref()?;
+            let mut message = proof.clone();
+            if !message.windows(3).any(|window| window == b" M=") {
+                message.extend(b" M=");
+                message.extend(text.bytes());
+            }
+            Some(message)
+        }
+        AuthMethod::Pap
+        | AuthMethod::Chap
+        | AuthMethod::MsChapV1
+        | AuthMethod::EapProxy
+        | AuthMethod::SdiPasscode => Some(text.as_bytes().to_vec()),
+    }
+}

@@ -1,0 +1,179 @@
+//! Who is logged in: how many sessions a user has at once, and which of them goes when there is one too many.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tollgate_policy::group_policy::AtLoginLimit;
+
+/// Where a session lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Handle {
+    pub(crate) shard: usize,
+    /// Its place in the shard.
+    pub(crate) token: u32,
+    /// Tells it from an earlier session in the same place.
+    pub(crate) generation: u32,
+}
+
+/// When a session last carried a packet, in seconds of the server's own clock; written by its shard, read by logins.
+#[derive(Debug, Default)]
+pub(crate) struct Activity(AtomicU32);
+
+impl Activity {
+    pub(crate) fn touch(&self, second: u32) {
+        self.0.store(second, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// All logins, by user name. Names that differ only in case share one limit, as on the old system.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    started: Instant,
+    users: Mutex<HashMap<Vec<u8>, Vec<Entry>>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    handle: Handle,
+    activity: Arc<Activity>,
+    /// An entry that was told to end no longer counts.
+    ending: bool,
+}
+
+/// What a login gets.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// In; these sessions of the same user have to end.
+    In(Ticket, Vec<Handle>),
+    /// The limit is reached and the policy refuses.
+    Refused,
+}
+
+/// A login's place in the registry, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    registry: Arc<Registry>,
+    user: Vec<u8>,
+    handle: Handle,
+    pub(crate) activity: Arc<Activity>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut users = self.registry.lock();
+        if let Some(entries) = users.get_mut(&self.user) {
+            entries.retain(|entry| entry.handle != self.handle);
+            if entries.is_empty() {
+                users.remove(&self.user);
+            }
+        }
+    }
+}
+
+impl Registry {
+    pub(crate) fn new(started: Instant) -> Arc<Self> {
+        Arc::new(Self { started, users: Mutex::default() })
+    }
+
+    /// Seconds since the server began.
+    pub(crate) fn second(&self, now: Instant) -> u32 {
+        now.saturating_duration_since(self.started).as_secs() as u32
+    }
+
+    /// Lets a login in or not. At the limit the longest idle session of the user goes, of equals the oldest.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        user: &[u8],
+        limit: u32,
+        at_limit: AtLoginLimit,
+        handle: Handle,
+        now: Instant,
+    ) -> Admission {
+        let user = user.to_ascii_lowercase();
+        let mut users = self.lock();
+        let entries = users.entry(user.clone()).or_default();
+        let mut evicted = Vec::new();
+        loop {
+            let counted = entries.iter().filter(|entry| !entry.ending).count();
+            if counted < limit as usize {
+                break;
+            }
+            match at_limit {
+                AtLoginLimit::Refuse => {
+                    if entries.is_empty() {
+                        users.remove(&user);
+                    }
+                    return Admission::Refused;
+                }
+                AtLoginLimit::Replace => {
+                    // Entries are in order of login, and min_by_key keeps the first of equals.
+                    let idlest = entries
+                        .iter_mut()
+                        .filter(|entry| !entry.ending)
+                        .min_by_key(|entry| entry.activity.last());
+                    let Some(entry) = idlest else { break };
+                    entry.ending = true;
+                    evicted.push(entry.handle);
+                }
+            }
+        }
+        let activity = Arc::new(Activity::default());
+        activity.touch(self.second(now));
+        entries.push(Entry { handle, activity: Arc::clone(&activity), ending: false });
+        drop(users);
+        Admission::In(Ticket { registry: Arc::clone(self), user, handle, activity }, evicted)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Vec<Entry>>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handle(token: u32) -> Handle {
+        Handle { shard: 0, token, generation: 0 }
+    }
+
+    fn admit(registry: &Arc<Registry>, user: &str, limit: u32, rule: AtLoginLimit, token: u32) -> Admission {
+        registry.admit(user.as_bytes(), limit, rule, handle(token), Instant::now())
+    }
+
+    fn ticket(admission: Admission) -> (Ticket, Vec<Handle>) {
+        match admission {
+            Admission::In(ticket, evicted) => (ticket, evicted),
+            Admission::Refused => panic!("refused"),
+        }
+    }
+
+    #[test]
+    fn at_the_limit_the_longest_idle_session_goes() {
+        let registry = Registry::new(Instant::now());
+        let (one, _) = ticket(admit(&registry, "Joe", 2, AtLoginLimit::Replace, 1));
+        let (two, _) = ticket(admit(&registry, "joe", 2, AtLoginLimit::Replace, 2));
+        one.activity.touch(50);
+        two.activity.touch(40);
+        let (_three, evicted) = ticket(admit(&registry, "JOE", 2, AtLoginLimit::Replace, 3));
+        assert_eq!(evicted, [handle(2)], "case does not count, idleness does");
+        let (_four, evicted) = ticket(admit(&registry, "joe", 2, AtLoginLimit::Replace, 4));
+        assert_eq!(evicted, [handle(3)], "an ending session is not told twice");
+    }
+
+    #[test]
+    fn with_refuse_the_new_login_stays_out_until_one_ends() {
+        let registry = Registry::new(Instant::now());
+        let (one, _) = ticket(admit(&registry, "joe", 1, AtLoginLimit::Refuse, 1));
+        assert!(matches!(admit(&registry, "joe", 1, AtLoginLimit::Refuse, 2), Admission::Refused));
+        drop(one);
+        let (_two, evicted) = ticket(admit(&registry, "joe", 1, AtLoginLimit::Refuse, 2));
+        assert!(evicted.is_empty());
+    }
+}

@@ -1,0 +1,327 @@
+//! A server from start to stop: sockets, the TUN device, shards, the AAA side, accounting.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use tollgate_aaa::accounting::{Dispatcher, Sink};
+use tollgate_backends::local::LocalBackend;
+use tollgate_l2tp::IdSpace;
+use tollgate_policy::Config;
+use tollgate_policy::config::LnsConfig;
+use tollgate_policy::pool::Pools;
+use tracing::{error, info};
+
+use crate::inner::{Inner, MemoryNetwork};
+use crate::routes::Routes;
+use crate::shard::{Message, Parts, Shard};
+use crate::shared::{Post, Shared};
+use crate::snapshot::{Snapshot, SnapshotError};
+use tollgate_sys::event::Bell;
+use tollgate_sys::tun::Device;
+use tollgate_sys::udp::UdpSocket;
+
+/// All that a stop may take: links, tunnels and the last records.
+const STOP_LIMIT: Duration = Duration::from_secs(9);
+
+/// Which inside network the server gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InnerKind {
+    /// A TUN device, or no start.
+    Tun,
+    /// A network in memory.
+    Memory,
+}
+
+/// What a start may be given besides its configuration.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// Takes the place of the user file.
+    pub(crate) local: Option<Arc<LocalBackend>>,
+    /// Sees every accounting record besides the dispatcher.
+    pub(crate) witness: Option<Arc<dyn Sink>>,
+}
+
+/// Why the server did not start: one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// IPsec is asked for.
+    #[error(
+        "require-ipsec = true (the default) forbids plain L2TP, and this release does not serve IPsec yet, so nobody \
+         could connect; to serve plain L2TP on a network that you trust, set require-ipsec = false in [lns]"
+    )]
+    IpsecRequired,
+    /// The port.
+    #[error("{address} (udp) is in use by another program; stop it, or set another l2tp-listen in [lns]")]
+    PortInUse {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The port again.
+    #[error("cannot listen on {address} (udp): {error}; check l2tp-listen in [lns]")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel says.
+        error: io::Error,
+    },
+    /// The device's name.
+    #[error("the network device {name} exists already; stop its owner, or set another tun-name in [lns]")]
+    TunInUse {
+        /// The device.
+        name: String,
+    },
+    /// The device's right.
+    #[error(
+        "no right to make the TUN device {name}: run as root or with CAP_NET_ADMIN, and see that /dev/net/tun can be \
+         opened"
+    )]
+    TunForbidden {
+        /// The device.
+        name: String,
+    },
+    /// The device otherwise.
+    #[error("cannot make the TUN device {name}: {error}")]
+    Tun {
+        /// The device.
+        name: String,
+        /// What the kernel says.
+        error: io::Error,
+    },
+    /// The configuration's files and servers.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The machine.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+/// A server that runs.
+pub(crate) struct Server {
+    shared: Arc<Shared>,
+    dispatcher: Arc<Dispatcher>,
+    local: SocketAddr,
+    workers: Vec<JoinHandle<()>>,
+    // Last: dropping it ends what the others may still use.
+    runtime: tokio::runtime::Runtime,
+}
+
+/// Sends each record two ways.
+struct Both {
+    dispatcher: Arc<Dispatcher>,
+    witness: Arc<dyn Sink>,
+}
+
+impl Sink for Both {
+    fn submit(
+        &self,
+        record: tollgate_aaa::accounting::Record,
+        group: Option<Arc<tollgate_aaa::ServerGroup>>,
+    ) {
+        self.witness.submit(record.clone(), group.clone());
+        self.dispatcher.submit(record, group);
+    }
+}
+
+impl Server {
+    /// Starts to serve.
+    pub(crate) fn start(config: Config, inner: InnerKind, extras: Extras) -> Result<Self, StartError> {
+        if config.lns.require_ipsec {
+            return Err(StartError::IpsecRequired);
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("aaa")
+            .enable_all()
+            .build()?;
+        let count = config.lns.shards.unwrap_or_else(default_shards);
+        let sockets = bind(config.lns.l2tp_listen, count)?;
+        let local = sockets[0].local_addr();
+        let (inners, device) = inside(&config.lns, inner, count)?;
+        let pools = Pools::new(config.pools.clone(), Some(config.lns.inner_address));
+        let routes = Routes::new(device);
+        for pool in config.pools.values() {
+            for (network, prefix) in pool.range.prefixes() {
+                routes.add(network, prefix);
+            }
+        }
+        let dispatcher = Dispatcher::new(runtime.handle().clone());
+        let accounting: Arc<dyn Sink> = match extras.witness {
+            Some(witness) => Arc::new(Both { dispatcher: Arc::clone(&dispatcher), witness }),
+            None => Arc::clone(&dispatcher) as Arc<dyn Sink>,
+        };
+        let snapshot = Snapshot::build(config, extras.local, None, runtime.handle())?;
+        let shared = Arc::new(Shared::new(snapshot, pools, accounting, runtime.handle().clone(), routes));
+        let workers = start_shards(&shared, sockets, inners)?;
+        info!(listen = %local, shards = count, "serving");
+        Ok(Self { shared, dispatcher, local, workers, runtime })
+    }
+
+    /// Where it listens.
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// What its parts share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The AAA side's runtime.
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Runtime {
+        &self.runtime
+    }
+
+    /// Takes a new configuration for the logins to come.
+    pub(crate) fn reload(&self, config: Config) -> Result<(), SnapshotError> {
+        let old = self.shared.snapshot.load_full();
+        // Names are looked up and sockets opened on the runtime.
+        let _guard = self.runtime.enter();
+        let pools = config.pools.clone();
+        let snapshot = Snapshot::build(config, None, Some(&old), self.runtime.handle())?;
+        self.shared.pools.reconfigure(pools.clone(), Some(self.shared.inner_address));
+        for (name, pool) in &pools {
+            if old.config.pools.get(name).is_none_or(|before| before.range != pool.range) {
+                for (network, prefix) in pool.range.prefixes() {
+                    self.shared.routes.add(network, prefix);
+                }
+            }
+        }
+        self.shared.snapshot.store(Arc::new(snapshot));
+        for post in self.shared.all_posts() {
+            post.send(Message::Reloaded);
+        }
+        Ok(())
+    }
+
+    /// Closes every session at PPP and L2TP, sends the last records, ends. Takes at most ten seconds.
+    pub(crate) fn stop(self) {
+        let begun = Instant::now();
+        for post in self.shared.all_posts() {
+            post.send(Message::Drain);
+        }
+        for worker in self.workers {
+            if worker.join().is_err() {
+                error!("a shard had panicked");
+            }
+        }
+        let left = STOP_LIMIT.saturating_sub(begun.elapsed());
+        let unsent = self.runtime.block_on(self.dispatcher.drain(left));
+        if unsent > 0 {
+            error!(records = unsent, "accounting records that no server acknowledged are lost");
+        }
+        self.runtime.shutdown_timeout(Duration::from_millis(500));
+        info!("stopped");
+    }
+}
+
+/// One for each processor: packets and the control side of a call share a shard.
+fn default_shards() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(16)
+}
+
+fn bind(address: SocketAddr, count: usize) -> Result<Vec<UdpSocket>, StartError> {
+    let listen = |address: SocketAddr| {
+        UdpSocket::bind(address).map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => StartError::PortInUse { address },
+            _ => StartError::Listen { address, error },
+        })
+    };
+    // SO_REUSEPORT lets a second server of the same user share the port without a word; a socket without it tells.
+    if address.port() != 0 {
+        match std::net::UdpSocket::bind(address) {
+            Ok(probe) => drop(probe),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(StartError::PortInUse { address });
+            }
+            Err(error) => return Err(StartError::Listen { address, error }),
+        }
+    }
+    let first = listen(address)?;
+    let address = first.local_addr();
+    let mut sockets = vec![first];
+    for _ in 1..count {
+        sockets.push(listen(address)?);
+    }
+    Ok(sockets)
+}
+
+/// The inside for each shard, and the device's name where there is one.
+fn inside(
+    lns: &LnsConfig,
+    kind: InnerKind,
+    count: usize,
+) -> Result<(Vec<Inner>, Option<String>), StartError> {
+    let name = lns.tun_name.clone();
+    match kind {
+        InnerKind::Memory => {
+            let inners = (0..count).map(|_| Inner::Memory(MemoryNetwork::new(lns.inner_address))).collect();
+            Ok((inners, None))
+        }
+        InnerKind::Tun => {
+            let mut device = Device::create(&name, count).map_err(|error| match error.kind() {
+                io::ErrorKind::ResourceBusy => StartError::TunInUse { name: name.clone() },
+                io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound => {
+                    StartError::TunForbidden { name: name.clone() }
+                }
+                _ => StartError::Tun { name: name.clone(), error },
+            })?;
+            device
+                .configure(lns.inner_address, lns.mtu)
+                .map_err(|error| StartError::Tun { name: name.clone(), error })?;
+            Ok((device.take_queues().into_iter().map(Inner::Tun).collect(), Some(name)))
+        }
+    }
+}
+
+fn start_shards(
+    shared: &Arc<Shared>,
+    sockets: Vec<UdpSocket>,
+    inners: Vec<Inner>,
+) -> Result<Vec<JoinHandle<()>>, StartError> {
+    let count = sockets.len();
+    let shard_bits = count.next_power_of_two().trailing_zeros() as u8;
+    let mut posts = Vec::new();
+    let mut ends = Vec::new();
+    for _ in 0..count {
+        let (sender, inbox) = mpsc::channel();
+        let bell = Arc::new(Bell::new()?);
+        let rung = Arc::new(AtomicBool::new(false));
+        posts.push(Post::new(sender, Arc::clone(&bell), Arc::clone(&rung)));
+        ends.push((inbox, bell, rung));
+    }
+    // Set once, here: the shards have not begun.
+    let _ = shared.posts.set(posts);
+    let random = SystemRandom::new();
+    sockets
+        .into_iter()
+        .zip(inners)
+        .zip(ends)
+        .enumerate()
+        .map(|(index, ((socket, inner), (inbox, bell, rung)))| {
+            let mut seed = [0; 32];
+            random.fill(&mut seed).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+            let shard = Shard::new(Parts {
+                index,
+                shared: Arc::clone(shared),
+                ids: IdSpace { shard: index as u16, shard_bits },
+                socket,
+                inner,
+                bell,
+                rung,
+                inbox,
+                seed,
+            });
+            let worker = std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+                if let Err(error) = shard.run() {
+                    error!(shard = index, %error, "a shard ended");
+                }
+            })?;
+            Ok(worker)
+        })
+        .collect()
+}

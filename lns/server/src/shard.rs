@@ -1,0 +1,225 @@
+//! A shard: one thread that owns a socket, its tunnels and sessions, and a queue to the inside. Shards share nothing on
+//! the packet path; what is decided elsewhere (logins) comes as a message.
+//!
+//! `control` turns what the L2TP and PPP machines say into deeds, `data` carries packets, `session` is what a session
+//! is, `message` what others may ask.
+
+mod control;
+mod data;
+mod icmp;
+mod message;
+mod quiet;
+mod session;
+mod timers;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+use tollgate_l2tp::{Endpoint, IdSpace, Path, SessionKey};
+use tollgate_sansio::Entropy;
+
+use crate::inner::Inner;
+use crate::shared::Shared;
+use tollgate_sys::event::{Bell, Waiter};
+use tollgate_sys::udp::{BATCH, Inbound, Outbound, UdpSocket};
+
+pub(crate) use control::credentials_of;
+pub(crate) use message::{Message, Selector, SessionReport, TunnelReport};
+pub(crate) use session::Ending;
+
+use quiet::Quiet;
+use session::Session;
+use timers::Timers;
+
+/// Batches taken from the socket, and packets from the inside, before the other side gets its turn.
+const TURNS: usize = 4;
+/// Longest wait of an idle shard.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Room for a packet from the inside.
+const PACKET: usize = 2048;
+
+/// Numbers of descriptors in the waiter.
+const UDP: u32 = 0;
+const INNER: u32 = 1;
+const BELL: u32 = 2;
+
+/// How far a shard is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Draining {
+    /// It serves.
+    No,
+    /// PPP links are being closed; whatever is left at this time goes with a CDN.
+    Links(Instant),
+    /// Tunnels are being closed; whatever is left at this time is left.
+    Tunnels(Instant),
+    /// Nothing is left.
+    Done,
+}
+
+/// Everything that one worker thread owns.
+pub(crate) struct Shard {
+    index: usize,
+    shared: Arc<Shared>,
+    ids: IdSpace,
+    socket: UdpSocket,
+    inner: Inner,
+    bell: Arc<Bell>,
+    rung: Arc<AtomicBool>,
+    inbox: Receiver<Message>,
+    endpoint: Endpoint,
+    entropy: Entropy,
+    sessions: Slab<Session>,
+    by_key: HashMap<SessionKey, u32>,
+    by_address: HashMap<Ipv4Addr, u32>,
+    /// Networks behind clients of this shard: network, mask, session.
+    networks: Vec<(u32, u32, u32)>,
+    timers: Timers,
+    generation: u32,
+    outbound: Outbound,
+    quiet: Quiet,
+    counters: data::DataCounters,
+    client_to_client: bool,
+    draining: Draining,
+}
+
+/// What a shard is made of.
+pub(crate) struct Parts {
+    pub(crate) index: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ids: IdSpace,
+    pub(crate) socket: UdpSocket,
+    pub(crate) inner: Inner,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) rung: Arc<AtomicBool>,
+    pub(crate) inbox: Receiver<Message>,
+    pub(crate) seed: [u8; 32],
+}
+
+impl Shard {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let mut entropy = Entropy::from_seed(parts.seed);
+        let snapshot = parts.shared.snapshot.load();
+        let endpoint = Endpoint::new(
+            control::l2tp_config(&snapshot.config, parts.shared.all_posts().len()),
+            parts.ids,
+            entropy.fork(),
+        );
+        let client_to_client = snapshot.config.lns.client_to_client;
+        drop(snapshot);
+        Self {
+            index: parts.index,
+            shared: parts.shared,
+            ids: parts.ids,
+            socket: parts.socket,
+            inner: parts.inner,
+            bell: parts.bell,
+            rung: parts.rung,
+            inbox: parts.inbox,
+            endpoint,
+            entropy,
+            sessions: Slab::new(),
+            by_key: HashMap::new(),
+            by_address: HashMap::new(),
+            networks: Vec::new(),
+            timers: Timers::default(),
+            generation: 0,
+            outbound: Outbound::new(),
+            quiet: Quiet::default(),
+            counters: data::DataCounters::default(),
+            client_to_client,
+            draining: Draining::No,
+        }
+    }
+
+    /// Serves until told to stop; an error is one of the system calls that cannot fail on a sound machine.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        use std::os::fd::AsFd;
+        let waiter = Waiter::new()?;
+        waiter.watch(self.socket.as_fd(), UDP)?;
+        waiter.watch(self.bell.as_fd(), BELL)?;
+        if let Some(descriptor) = self.inner.descriptor() {
+            waiter.watch(descriptor, INNER)?;
+        }
+        let mut inbound = Inbound::new();
+        let mut packet = [0u8; PACKET];
+        while self.draining != Draining::Done {
+            let ready = waiter.wait(Some(self.wait_for(Instant::now())))?;
+            let now = Instant::now();
+            if ready & 1 << BELL != 0 {
+                self.bell.quiet();
+                self.rung.store(false, Ordering::Release);
+                while let Ok(message) = self.inbox.try_recv() {
+                    self.handle_message(now, message);
+                }
+            }
+            if ready & 1 << UDP != 0 {
+                for _ in 0..TURNS {
+                    if self.receive(now, &mut inbound)? < BATCH {
+                        break;
+                    }
+                }
+            }
+            self.tick(now);
+            if ready & 1 << INNER != 0 || self.inner.has_waiting() {
+                for _ in 0..TURNS * BATCH {
+                    let length = self.inner.take(&mut packet)?;
+                    if length == 0 {
+                        break;
+                    }
+                    self.to_client(now, &mut packet[..length]);
+                }
+            }
+            self.outbound.flush(&self.socket);
+        }
+        Ok(())
+    }
+
+    /// Takes one batch of datagrams; gives their number.
+    fn receive(&mut self, now: Instant, inbound: &mut Inbound) -> io::Result<usize> {
+        let count = inbound.receive(&self.socket)?;
+        for index in 0..count {
+            let Some(datagram) = inbound.datagram(index, &self.socket) else {
+                self.counters.unusable += 1;
+                continue;
+            };
+            let path = Path { local: datagram.local, remote: datagram.remote, association: None };
+            self.handle_datagram(now, path, datagram.bytes);
+        }
+        self.pump(now);
+        Ok(count)
+    }
+
+    fn wait_for(&mut self, now: Instant) -> Duration {
+        if self.inner.has_waiting() {
+            return Duration::ZERO;
+        }
+        let drain = match self.draining {
+            Draining::Links(until) | Draining::Tunnels(until) => Some(until),
+            Draining::No | Draining::Done => None,
+        };
+        [self.timers.next(), self.endpoint.next_timeout(), drain]
+            .into_iter()
+            .flatten()
+            .min()
+            .map_or(LONGEST_WAIT, |due| due.saturating_duration_since(now).min(LONGEST_WAIT))
+    }
+
+    /// Everything that is due.
+    fn tick(&mut self, now: Instant) {
+        if self.endpoint.next_timeout().is_some_and(|due| due <= now) {
+            self.endpoint.handle_timeout(now);
+            self.pump(now);
+        }
+        while let Some((token, generation)) = self.timers.due(now) {
+            self.session_due(now, token, generation);
+        }
+        self.pump(now);
+        self.drain_step(now);
+    }
+}

@@ -1,0 +1,105 @@
+//! What others ask of a shard, and what it tells of itself.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tollgate_l2tp::Path;
+
+use super::session::Ending;
+use crate::login::Decision;
+use crate::registry::Handle;
+
+/// A message to a shard.
+pub(crate) enum Message {
+    /// The AAA side decided a login.
+    Decision {
+        /// Whose.
+        handle: Handle,
+        /// What.
+        decision: Decision,
+    },
+    /// A datagram of one of its tunnels came in at another shard's socket.
+    Datagram {
+        /// Its way.
+        path: Path,
+        /// Its payload.
+        bytes: Vec<u8>,
+    },
+    /// A packet for one of its clients came in at another shard.
+    Packet(Vec<u8>),
+    /// End one session.
+    Close {
+        /// Which.
+        handle: Handle,
+        /// Why.
+        ending: Ending,
+    },
+    /// End all sessions that match; answers with their number.
+    Disconnect(Selector, oneshot::Sender<usize>),
+    /// `show sessions`.
+    Sessions(oneshot::Sender<Vec<SessionReport>>),
+    /// `show tunnels`.
+    Tunnels(oneshot::Sender<Vec<TunnelReport>>),
+    /// The configuration was swapped.
+    Reloaded,
+    /// Close everything properly and end.
+    Drain,
+}
+
+/// Which sessions `tollgate disconnect` means.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Selector {
+    /// All sessions of a user.
+    User(String),
+    /// The session with this Acct-Session-Id.
+    Session(String),
+    /// The session with this inner address.
+    Address(Ipv4Addr),
+    /// All of them.
+    All,
+}
+
+/// A line of `show sessions`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct SessionReport {
+    /// Acct-Session-Id.
+    pub(crate) session: String,
+    /// The name that was sent to the server; absent before the login.
+    pub(crate) user: Option<String>,
+    /// `lcp`, `authentication`, `network`, `up`.
+    pub(crate) state: String,
+    /// The client's inner address.
+    pub(crate) address: Option<Ipv4Addr>,
+    /// The client's outer address and port.
+    pub(crate) peer: String,
+    pub(crate) tunnel: u16,
+    pub(crate) call: u16,
+    pub(crate) tunnel_group: Option<String>,
+    pub(crate) group_policy: Option<String>,
+    pub(crate) server: Option<String>,
+    pub(crate) method: Option<String>,
+    /// Seconds since the session began.
+    pub(crate) duration: u64,
+    /// Seconds since its last packet.
+    pub(crate) idle: Option<u64>,
+    pub(crate) octets_in: u64,
+    pub(crate) octets_out: u64,
+    pub(crate) packets_in: u64,
+    pub(crate) packets_out: u64,
+}
+
+/// A line of `show tunnels`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct TunnelReport {
+    pub(crate) tunnel: u16,
+    pub(crate) peer_tunnel: u16,
+    pub(crate) peer: String,
+    pub(crate) host_name: String,
+    pub(crate) vendor: String,
+    pub(crate) state: String,
+    pub(crate) sessions: usize,
+}

@@ -1,0 +1,112 @@
+//! What all shards and the AAA side share.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use tollgate_aaa::accounting::{Sink, TerminateCause};
+use tollgate_policy::pool::Pools;
+
+use crate::owners::Owners;
+use crate::registry::{Handle, Registry};
+use crate::routes::Routes;
+use crate::shard::{Ending, Message};
+use crate::snapshot::Snapshot;
+use tollgate_sys::event::Bell;
+
+/// Shared by reference, changed only through its parts' own rules.
+pub(crate) struct Shared {
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) pools: Arc<Pools>,
+    pub(crate) owners: Owners,
+    pub(crate) accounting: Arc<dyn Sink>,
+    pub(crate) runtime: tokio::runtime::Handle,
+    /// Routes to clients in the kernel's table.
+    pub(crate) routes: Routes,
+    /// The server's end of every link.
+    pub(crate) inner_address: Ipv4Addr,
+    /// Where each shard takes its messages; set once, before the first shard runs.
+    pub(crate) posts: OnceLock<Vec<Post>>,
+    /// Distinguishes the session ids of this start from those of earlier ones.
+    boot: u32,
+    next_session: AtomicU32,
+}
+
+/// The way to one shard.
+pub(crate) struct Post {
+    sender: Sender<Message>,
+    bell: Arc<Bell>,
+    /// True from the first message after the shard looked until it looks again: one ring is enough.
+    rung: Arc<AtomicBool>,
+}
+
+impl Post {
+    pub(crate) fn new(sender: Sender<Message>, bell: Arc<Bell>, rung: Arc<AtomicBool>) -> Self {
+        Self { sender, bell, rung }
+    }
+
+    /// Sends a message; false when the shard is gone.
+    pub(crate) fn send(&self, message: Message) -> bool {
+        let sent = self.sender.send(message).is_ok();
+        if sent && !self.rung.swap(true, Ordering::AcqRel) {
+            self.bell.ring();
+        }
+        sent
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        snapshot: Snapshot,
+        pools: Arc<Pools>,
+        accounting: Arc<dyn Sink>,
+        runtime: tokio::runtime::Handle,
+        routes: Routes,
+    ) -> Self {
+        let inner_address = snapshot.config.lns.inner_address;
+        let boot = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32);
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            registry: Registry::new(Instant::now()),
+            pools,
+            owners: Owners::new(),
+            accounting,
+            runtime,
+            routes,
+            inner_address,
+            posts: OnceLock::new(),
+            boot,
+            next_session: AtomicU32::new(1),
+        }
+    }
+
+    /// An Acct-Session-Id that no other session has, of this start or another.
+    pub(crate) fn session_id(&self) -> String {
+        format!("{:08X}{:08X}", self.boot, self.next_session.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The way to a shard.
+    pub(crate) fn post(&self, shard: usize) -> Option<&Post> {
+        self.posts.get()?.get(shard)
+    }
+
+    /// All shards.
+    pub(crate) fn all_posts(&self) -> &[Post] {
+        self.posts.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Ends a session whose user logged in once too often.
+    pub(crate) fn preempt(&self, handle: Handle) {
+        if let Some(post) = self.post(handle.shard) {
+            let ending = Ending::ours(
+                TerminateCause::PortPreempted,
+                "the user logged in again beyond vpn-simultaneous-logins",
+            );
+            post.send(Message::Close { handle, ending });
+        }
+    }
+}

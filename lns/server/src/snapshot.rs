@@ -1,0 +1,204 @@
+//! A configuration made ready for use: the AAA router with its backends, and the PPP settings. A reload swaps the whole
+//! for a new one; a login that is under way finishes with the one that it began with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_aaa::{
+    AccountingMode, AuthMethod, Backend, GroupSettings, Reactivation, Router, Secret, ServerGroup,
+    ServerType, TunnelGroupRoute,
+};
+use tollgate_backends::local::{LocalBackend, LocalSettings};
+use tollgate_backends::radius::{RadiusBackend, RadiusSettings};
+use tollgate_policy::Config;
+use tollgate_policy::config::ServerGroupConfig;
+use tollgate_policy::tunnel_group::{DEFAULT_TUNNEL_GROUP, LOCAL_SERVER_GROUP, TunnelGroup};
+use tollgate_ppp::{AuthProtocol, ServerConfig};
+
+/// A configuration in use.
+pub(crate) struct Snapshot {
+    pub(crate) config: Config,
+    pub(crate) router: Router,
+    /// PPP settings of the tunnel group in which plain calls arrive.
+    pub(crate) arrival: Arc<ServerConfig>,
+}
+
+/// Why a configuration that holds together cannot be used on this machine.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SnapshotError {
+    /// The user file.
+    #[error("{0}")]
+    Users(String),
+    /// A RADIUS server.
+    #[error("server-group.{group}: {why}")]
+    Server {
+        /// Its group.
+        group: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Snapshot {
+    /// Makes a configuration ready. `local` takes the place of the user file where given; servers that `old` has too
+    /// keep their health.
+    pub(crate) fn build(
+        config: Config,
+        local: Option<Arc<LocalBackend>>,
+        old: Option<&Snapshot>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Self, SnapshotError> {
+        let local = match (local, &config.local) {
+            (Some(local), _) => Some(local),
+            (None, Some(settings)) => Some(Arc::new(
+                LocalBackend::new(LocalSettings {
+                    users: settings.users.clone(),
+                    lockout_attempts: settings.lockout_attempts,
+                    lockout_time: settings.lockout_time,
+                    state_file: None,
+                })
+                .map_err(|error| SnapshotError::Users(error.to_string()))?,
+            )),
+            (None, None) => None,
+        };
+        let local = local.map(|backend| Arc::new(local_group(LOCAL_SERVER_GROUP, backend)));
+        let mut groups = BTreeMap::new();
+        for (name, settings) in &config.server_groups {
+            let group = match settings.protocol {
+                ServerType::Local => match &local {
+                    Some(local) => Arc::clone(local),
+                    None => continue,
+                },
+                _ => Arc::new(radius_group(name, settings, &config, runtime)?),
+            };
+            if let Some(before) = old.and_then(|old| old.router.server_group(name)) {
+                group.adopt_health(before);
+            }
+            groups.insert(name.clone(), group);
+        }
+        let find = |name: &str| match name {
+            LOCAL_SERVER_GROUP => local.clone(),
+            _ => groups.get(name).cloned(),
+        };
+        let routes = config
+            .tunnel_groups
+            .iter()
+            .filter_map(|(name, group)| {
+                Some(route(
+                    name,
+                    group,
+                    find(&group.authentication_server_group)?,
+                    group.accounting_server_group.as_deref().and_then(find),
+                ))
+            })
+            .collect();
+        let router = Router::new(config.lns.group_delimiter, routes, local.clone())
+            .with_server_groups(groups.values().cloned());
+        let arrival = Arc::new(ppp_config(&config, DEFAULT_TUNNEL_GROUP));
+        Ok(Self { config, router, arrival })
+    }
+
+    /// How often interim records leave for sessions of a tunnel group whose answer does not say.
+    pub(crate) fn interim_interval(&self, tunnel_group: &str) -> Option<Duration> {
+        let group = self.config.tunnel_groups.get(tunnel_group)?;
+        self.config.server_groups.get(group.accounting_server_group.as_ref()?)?.interim_accounting_update
+    }
+}
+
+fn local_group(name: &str, backend: Arc<LocalBackend>) -> ServerGroup {
+    let settings = GroupSettings {
+        name: name.to_owned(),
+        server_type: ServerType::Local,
+        max_failed_attempts: 3,
+        reactivation: Reactivation::Timed,
+        accounting_mode: AccountingMode::Single,
+    };
+    ServerGroup::new(settings, vec![backend])
+}
+
+fn radius_group(
+    name: &str,
+    settings: &ServerGroupConfig,
+    config: &Config,
+    runtime: &tokio::runtime::Handle,
+) -> Result<ServerGroup, SnapshotError> {
+    let servers = settings
+        .hosts
+        .iter()
+        .map(|host| {
+            let backend: Arc<dyn Backend> = RadiusBackend::new(
+                RadiusSettings {
+                    address: host.address.clone(),
+                    key: Secret::from(host.key.clone()),
+                    authentication_port: host.authentication_port,
+                    accounting_port: host.accounting_port,
+                    timeout: host.timeout,
+                    retry_interval: host.retry_interval,
+                    require_message_authenticator: host.require_message_authenticator,
+                    nas_identifier: config.lns.hostname.clone(),
+                    nas_ip: None,
+                    ms_chap_v2_capable: true,
+                },
+                runtime.clone(),
+            )
+            .map_err(|error| SnapshotError::Server { group: name.to_owned(), why: error.to_string() })?;
+            Ok(backend)
+        })
+        .collect::<Result<Vec<_>, SnapshotError>>()?;
+    let settings = GroupSettings {
+        name: name.to_owned(),
+        server_type: settings.protocol,
+        max_failed_attempts: settings.max_failed_attempts,
+        reactivation: settings.reactivation,
+        accounting_mode: settings.accounting_mode,
+    };
+    Ok(ServerGroup::new(settings, servers))
+}
+
+fn route(
+    name: &str,
+    group: &TunnelGroup,
+    server_group: Arc<ServerGroup>,
+    accounting_group: Option<Arc<ServerGroup>>,
+) -> TunnelGroupRoute {
+    TunnelGroupRoute {
+        name: name.to_owned(),
+        server_group,
+        local_fallback: group.local_fallback,
+        methods: group.ppp_authentication.clone(),
+        strip_realm: group.strip_realm,
+        strip_group: group.strip_group,
+        strip_domain: group.strip_domain,
+        accounting_group,
+    }
+}
+
+/// PPP settings of a tunnel group: its methods in PPP's words, and the timers of `[lns]`.
+fn ppp_config(config: &Config, tunnel_group: &str) -> ServerConfig {
+    let methods = config
+        .tunnel_groups
+        .get(tunnel_group)
+        .map(|group| group.ppp_authentication.iter().filter_map(|method| protocol_of(*method)).collect())
+        .unwrap_or_default();
+    ServerConfig {
+        methods,
+        server_name: config.lns.hostname.clone().into_bytes(),
+        mru: config.lns.mtu,
+        mtu_limit: config.lns.mtu,
+        echo_interval: config.lns.echo_interval,
+        echo_misses: config.lns.echo_misses,
+        ..ServerConfig::default()
+    }
+}
+
+/// PPP's word for a method; EAP-proxy and SDI are not offered by this release.
+fn protocol_of(method: AuthMethod) -> Option<AuthProtocol> {
+    match method {
+        AuthMethod::Pap => Some(AuthProtocol::Pap),
+        AuthMethod::Chap => Some(AuthProtocol::ChapMd5),
+        AuthMethod::MsChapV1 => Some(AuthProtocol::MsChapV1),
+        AuthMethod::MsChapV2 => Some(AuthProtocol::MsChapV2),
+        AuthMethod::EapProxy | AuthMethod::SdiPasscode => None,
+    }
+}
