@@ -147,6 +147,9 @@ pub(crate) fn run() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
+    if !matches!(cli.command, Command::Serve(_)) {
+        tollgate_sys::process::end_on_closed_pipe();
+    }
     match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

@@ -9,6 +9,7 @@ mod data;
 mod icmp;
 mod message;
 mod quiet;
+mod refusal;
 mod session;
 mod timers;
 

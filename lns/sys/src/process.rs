@@ -30,6 +30,13 @@ pub fn resident(pid: u32) -> io::Result<u64> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no VmRSS in /proc/PID/status"))
 }
 
+/// Lets a closed pipe end this process quietly, as people expect of a command whose output they cut with `head`. Not
+/// for servers: they must survive a log reader that goes away.
+pub fn end_on_closed_pipe() {
+    // SAFETY: the default disposition runs no code of ours.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

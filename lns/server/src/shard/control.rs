@@ -19,6 +19,7 @@ use tollgate_ppp::{
 use tracing::{debug, info, warn};
 
 use super::message::{Message, Selector, SessionReport, TunnelReport};
+use super::refusal;
 use super::session::{Ending, Live, Session, Stage, station};
 use super::{Draining, Shard};
 use crate::login::{self, Decision, Grant};
@@ -246,6 +247,12 @@ impl Shard {
             }
             LinkEvent::Up(addresses) => self.go_live(now, token, &addresses),
             LinkEvent::Down(reason) => {
+                if let DownReason::MethodRefused { wanted } = &reason {
+                    let snapshot = self.shared.snapshot.load();
+                    let why = refusal::reasons(&snapshot.router, DEFAULT_TUNNEL_GROUP, wanted);
+                    let peer = &session.context.calling_station_id;
+                    warn!(peer, session = id, tunnel_group = DEFAULT_TUNNEL_GROUP, "login refused: {why}");
+                }
                 let ending = match session.ending.take() {
                     Some(ending) => ending,
                     None => ending_of_link(&reason),
