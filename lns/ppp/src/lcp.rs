@@ -197,26 +197,31 @@ impl Lcp {
     }
 
     fn judge_magic(
-        &mut self,
+        &self,
         option: &ConfigOption<'_>,
         peer: &mut PeerOptions,
         objections: &mut Objections,
         shared: &mut Shared,
-    ) -> Result<(), DownReason> {
-        let magic = option.array().map(u32::from_be_bytes);
-        match magic {
-            Some(magic) if magic != 0 && magic != self.magic() => peer.magic = magic,
-            Some(_) | None => {
-                if magic.is_some_and(|magic| magic != 0) {
-                    self.loops += 1;
-                    if self.loops >= MOST_LOOPS {
-                        return Err(DownReason::Loopback);
-                    }
-                }
-                objections.nak(MAGIC, &shared.magic().to_be_bytes());
+    ) {
+        match option.array().map(u32::from_be_bytes) {
+            Some(magic) if magic != 0 => peer.magic = magic,
+            Some(_) | None => objections.nak(MAGIC, &shared.magic().to_be_bytes()),
+        }
+    }
+
+    /// A request with our own magic number is either chance or our own request come back (RFC 1661 6.4). Nothing
+    /// else in it is looked at: on a looped line we would read our own objections and believe them.
+    fn suspects_loop(&mut self, asked: &[ConfigOption<'_>]) -> Result<bool, DownReason> {
+        let ours = self.magic();
+        let same = ours != 0
+            && asked.iter().any(|option| option.kind == MAGIC && option.array() == Some(ours.to_be_bytes()));
+        if same {
+            self.loops += 1;
+            if self.loops >= MOST_LOOPS {
+                return Err(DownReason::Loopback);
             }
         }
-        Ok(())
+        Ok(same)
     }
 
     /// A server never authenticates itself; a client does if the method is one of its own, and names the others one
@@ -293,6 +298,10 @@ impl Negotiable for Lcp {
     ) -> Result<Answer, DownReason> {
         let mut peer = PeerOptions::default();
         let mut objections = Objections::default();
+        if self.suspects_loop(asked)? {
+            objections.nak(MAGIC, &shared.magic().to_be_bytes());
+            return Ok(objections.into_answer());
+        }
         for option in asked {
             match option.kind {
                 MRU => self.judge_mru(option, &mut peer, &mut objections),
@@ -300,7 +309,7 @@ impl Negotiable for Lcp {
                 ACCM if option.value.len() == 4 => {}
                 ACCM => objections.nak(ACCM, &[0; 4]),
                 AUTHENTICATION => self.judge_method(option, &mut peer, &mut objections, shared),
-                MAGIC => self.judge_magic(option, &mut peer, &mut objections, shared)?,
+                MAGIC => self.judge_magic(option, &mut peer, &mut objections, shared),
                 PFC if option.value.is_empty() => peer.pfc = true,
                 ACFC if option.value.is_empty() => peer.acfc = true,
                 PFC | ACFC => objections.nak(option.kind, &[]),

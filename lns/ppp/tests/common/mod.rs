@@ -2,6 +2,8 @@
 //! that knows one user.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of it")]
 
+pub mod script;
+
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

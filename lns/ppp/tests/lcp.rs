@@ -1,0 +1,560 @@
+//! LCP of a server against a scripted peer: negotiation, counters, keep-alive and termination (RFC 1661).
+
+mod common;
+
+use std::time::Duration;
+
+use common::script::{CHAP, IPCP, LCP, PAP, Packet, Script, frame, option, without};
+use common::{client_config, server_config};
+use tollgate_ppp::AuthProtocol::{ChapMd5, Eap, MsChapV1, MsChapV2, Pap};
+use tollgate_ppp::{CloseReason, DownReason, Event, Phase, ServerConfig};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MAGIC: [u8; 6] = [0x05, 0x06, 0xAA, 0xBB, 0xCC, 0xDD];
+
+#[test]
+fn the_first_request_asks_for_mru_authentication_and_magic() {
+    let (script, request) = Script::started(&[MsChapV2, Pap]);
+    assert_eq!((request.protocol, request.code), (LCP, 1));
+    assert_eq!(option(&request.data, 1), Some(vec![0x05, 0x78]));
+    assert_eq!(option(&request.data, 3), Some(vec![0xC2, 0x23, 0x81]));
+    assert_ne!(option(&request.data, 5).unwrap(), [0; 4]);
+    assert_eq!(request.data.len(), 4 + 5 + 6);
+    assert_eq!(script.link.phase(), Phase::Establish);
+}
+
+#[test]
+fn an_unanswered_request_is_repeated_after_one_two_three_three_seconds() {
+    let (mut script, request) = Script::started(&[MsChapV2]);
+    let mut waits = Vec::new();
+    loop {
+        waits.push(script.wait().as_secs());
+        match script.next() {
+            Some(again) => assert_eq!(again, request, "a retransmission is the same packet"),
+            None => break,
+        }
+    }
+    assert_eq!(waits, [1, 2, 3, 3, 3, 3, 3, 3, 3, 3], "max_configure is 10 in all");
+    assert_eq!(script.down(), Some(&DownReason::NegotiationTimeout(Phase::Establish)));
+    assert_eq!(script.link.next_timeout(), None);
+}
+
+#[test]
+fn unknown_and_unwanted_options_are_rejected_and_never_naked() {
+    let (mut script, _) = Script::started(&[MsChapV2]);
+    let mut unwanted = vec![0x0D, 3, 6, 0x11, 4, 0x06, 0x4E];
+    unwanted.extend_from_slice(&[0x13, 5, 1, 2, 3, 4, 4, 0xC0, 0x25, 0x63, 2]);
+    let request = [&MAGIC[..], &unwanted].concat();
+    script.send(LCP, 1, 4, &request);
+    assert_eq!(script.one(), Packet { protocol: LCP, code: 4, id: 4, data: unwanted });
+    script.silent();
+}
+
+#[test]
+fn mru_accm_and_header_compression_are_granted() {
+    let options = [&[1, 4, 0x05, 0x00, 2, 6, 0, 0, 0, 0][..], &MAGIC, &[7, 2, 8, 2]].concat();
+    let script = Script::lcp_open_with(server_config(&[Pap]), &options);
+    assert_eq!(script.link.peer_mru(), 1280);
+    assert_eq!(script.link.send_protocol_compressed(), (true, true));
+    assert_eq!(script.link.ipv4_header(), [0x21]);
+    assert!(script.events.iter().any(|event| matches!(
+        event,
+        Event::LcpOpened { peer_mru: 1280, method: Some(Pap), peer_magic: 0xAABBCCDD }
+    )));
+}
+
+#[test]
+fn the_configured_limit_cuts_a_large_mru() {
+    let script = Script::lcp_open_with(server_config(&[Pap]), &[1, 4, 0x05, 0xDC]);
+    assert_eq!(script.link.peer_mru(), 1400);
+    assert_eq!(script.link.ipv4_header(), [0xFF, 0x03, 0x00, 0x21]);
+}
+
+#[test]
+fn malformed_values_are_naked_with_what_would_do_and_then_rejected() {
+    let (mut script, _) = Script::started_with(ServerConfig { max_failure: 3, ..server_config(&[Pap]) });
+    let request = [1, 4, 0, 64, 5, 3, 9, 7, 3, 1];
+    for id in 1..=3 {
+        script.send(LCP, 1, id, &request);
+        let nak = script.one();
+        assert_eq!((nak.code, nak.id), (3, id));
+        assert_eq!(option(&nak.data, 1), Some(vec![0, 128]));
+        assert_eq!(option(&nak.data, 5).unwrap().len(), 4);
+        assert_eq!(option(&nak.data, 7), Some(vec![]));
+    }
+    script.send(LCP, 1, 4, &request);
+    assert_eq!(script.one(), Packet { protocol: LCP, code: 4, id: 4, data: request.to_vec() });
+}
+
+#[test]
+fn a_broken_option_list_is_discarded() {
+    let (mut script, _) = Script::started(&[Pap]);
+    script.send(LCP, 1, 1, &[1, 4, 5]);
+    script.send(LCP, 1, 1, &[1, 0]);
+    script.silent();
+    assert!(script.warned_of("broken option list"));
+}
+
+#[test]
+fn a_peer_that_never_agrees_is_given_up() {
+    let (mut script, _) = Script::started(&[Pap]);
+    for id in 0..=200u8 {
+        script.send(LCP, 1, id, &[0x0D, 3, 6]);
+    }
+    while script.next().is_some() {}
+    while script.down().is_none() {
+        script.wait();
+    }
+    assert_eq!(script.down(), Some(&DownReason::NotConverging("LCP")));
+}
+
+#[test]
+fn an_ack_must_repeat_identifier_and_options() {
+    let (mut script, request) = Script::started(&[Pap]);
+    script.send(LCP, 1, 1, &MAGIC);
+    script.one();
+    script.send(LCP, 2, request.id.wrapping_add(1), &request.data);
+    script.send(LCP, 2, request.id, &without(&request.data, 3));
+    assert_eq!(script.link.phase(), Phase::Establish, "an Ack without the authentication option is no Ack");
+    script.send(LCP, 2, request.id, &request.data);
+    assert_eq!(script.link.phase(), Phase::Authenticate);
+}
+
+#[test]
+fn an_mru_that_is_naked_or_rejected_is_adapted() {
+    let (mut script, request) = Script::started(&[Pap]);
+    script.send(LCP, 3, request.id, &[1, 4, 0x05, 0x00]);
+    let second = script.one();
+    assert_ne!(second.id, request.id);
+    assert_eq!(option(&second.data, 1), Some(vec![0x05, 0x00]));
+    script.send(LCP, 4, second.id, &[1, 4, 0x05, 0x00]);
+    let third = script.one();
+    assert_eq!(option(&third.data, 1), None);
+    assert!(option(&third.data, 3).is_some());
+}
+
+#[test]
+fn a_nak_moves_to_the_method_that_the_peer_names() {
+    let (mut script, request) = Script::started(&[MsChapV2, MsChapV1, ChapMd5, Pap]);
+    script.send(LCP, 3, request.id, &[3, 4, 0xC0, 0x23]);
+    let second = script.one();
+    assert_eq!(option(&second.data, 3), Some(vec![0xC0, 0x23]));
+    script.open_lcp(&second, &MAGIC);
+    assert!(script.events.iter().any(|event| matches!(event, Event::LcpOpened { method: Some(Pap), .. })));
+}
+
+#[test]
+fn a_peer_that_wants_only_what_we_may_not_do_is_told_and_its_wishes_are_named() {
+    let (mut script, request) = Script::started(&[MsChapV2]);
+    script.send(LCP, 3, request.id, &[3, 4, 0xC2, 0x27, 3, 4, 0xC0, 0x23]);
+    script.acknowledge_terminate();
+    let wanted = vec!["EAP".to_owned(), "PAP".to_owned()];
+    assert_eq!(script.down(), Some(&DownReason::MethodRefused { wanted }));
+    assert_eq!(
+        script.down().unwrap().to_string(),
+        "no common authentication method; the peer wanted EAP, PAP"
+    );
+}
+
+#[test]
+fn a_peer_that_will_not_authenticate_at_all_is_refused_at_once() {
+    let (mut script, request) = Script::started(&[MsChapV2, Pap]);
+    script.send(LCP, 4, request.id, &[3, 5, 0xC2, 0x23, 0x81]);
+    script.acknowledge_terminate();
+    let wanted = vec!["no authentication".to_owned()];
+    assert_eq!(script.down(), Some(&DownReason::MethodRefused { wanted }));
+}
+
+#[test]
+fn without_a_method_that_can_be_offered_nobody_comes_in() {
+    for methods in [&[][..], &[Eap]] {
+        let mut script = Script::server(server_config(methods));
+        script.link.start(script.now);
+        script.take_events();
+        script.silent();
+        assert!(matches!(script.down(), Some(DownReason::MethodRefused { .. })));
+    }
+}
+
+#[test]
+fn eap_in_the_list_is_passed_over() {
+    let (_, request) = Script::started(&[Eap, MsChapV2]);
+    assert_eq!(option(&request.data, 3), Some(vec![0xC2, 0x23, 0x81]));
+}
+
+#[test]
+fn our_own_magic_number_coming_back_means_a_loop() {
+    let mut script = Script::server(server_config(&[Pap]));
+    script.link.start(script.now);
+    let mut rounds = 0;
+    while let Some(frame) = script.link.poll_frame() {
+        rounds += 1;
+        assert!(rounds < 50);
+        script.send_frame(&frame);
+        if script.link.phase() == Phase::Terminate {
+            break;
+        }
+    }
+    while script.down().is_none() {
+        script.wait();
+    }
+    assert_eq!(script.down(), Some(&DownReason::Loopback));
+}
+
+#[test]
+fn one_equal_magic_number_is_only_a_coincidence() {
+    let (mut script, request) = Script::started(&[Pap]);
+    let ours = option(&request.data, 5).unwrap();
+    script.send(LCP, 1, 1, &[&[5, 6][..], &ours].concat());
+    let nak = script.one();
+    assert_eq!(nak.code, 3);
+    let other = option(&nak.data, 5).unwrap();
+    assert_ne!(other, ours);
+    script.open_lcp(&request, &[&[5, 6][..], &other].concat());
+    assert_eq!(script.link.phase(), Phase::Authenticate);
+}
+
+#[test]
+fn echo_requests_with_our_own_magic_number_mean_a_loop_too() {
+    let (mut script, request) = Script::started(&[Pap]);
+    script.open_lcp(&request, &MAGIC);
+    let ours = option(&request.data, 5).unwrap();
+    for id in 0..3 {
+        script.send(LCP, 9, id, &ours);
+    }
+    script.acknowledge_terminate();
+    assert_eq!(script.down(), Some(&DownReason::Loopback));
+}
+
+#[test]
+fn unknown_codes_are_code_rejected() {
+    let (mut script, _) = Script::started(&[Pap]);
+    script.send(LCP, 14, 5, &[1, 2, 3]);
+    let reject = script.one();
+    assert_eq!((reject.code, &reject.data[..]), (7, &[14, 5, 0, 7, 1, 2, 3][..]));
+    script.send(LCP, 14, 6, &[0; 4000]);
+    let second = script.one();
+    assert_ne!(second.id, reject.id);
+    assert_eq!(second.data.len(), 1496, "cut to the peer's MRU");
+}
+
+#[test]
+fn identification_time_remaining_and_discard_are_never_code_rejected() {
+    let (mut script, _) = Script::started(&[Pap]);
+    for code in [11, 12, 13] {
+        script.send(LCP, code, 1, b"\0\0\0\0text");
+    }
+    script.silent();
+    let mut script = Script::up();
+    for code in [11, 12, 13] {
+        script.send(LCP, code, 1, b"\0\0\0\0text");
+    }
+    script.silent();
+    assert!(
+        script.events.iter().any(|event| matches!(event, Event::Identification(text) if text == b"text"))
+    );
+}
+
+#[test]
+fn a_peer_cannot_fill_the_log() {
+    let mut script = Script::up();
+    for id in 0..=255 {
+        script.send(LCP, 12, id, &[b'x'; 1400]);
+    }
+    let told: Vec<usize> = script
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Identification(text) => Some(text.len()),
+            _ => None,
+        })
+        .collect();
+    assert!(told.len() <= 32 && told.iter().all(|&length| length <= 255));
+}
+
+#[test]
+fn a_code_reject_of_something_essential_ends_the_link_and_of_an_echo_only_the_echoes() {
+    let (mut script, _) = Script::started(&[Pap]);
+    script.send(LCP, 7, 1, &[1, 1, 0, 4]);
+    assert_eq!(script.down(), Some(&DownReason::PeerRejected("LCP")));
+
+    let mut script = Script::up();
+    assert!(script.link.next_timeout().is_some());
+    script.send(LCP, 7, 1, &[9, 1, 0, 8, 0, 0, 0, 0]);
+    assert_eq!(script.link.next_timeout(), None, "a peer without echoes is not asked any more");
+    assert!(script.link.is_up());
+}
+
+#[test]
+fn protocol_rejects_of_what_we_need_end_the_link_and_others_do_not() {
+    let mut script = Script::up();
+    script.send(LCP, 8, 1, &[0x80, 0x57, 1, 1, 0, 4]);
+    assert!(script.link.is_up() && script.warned_of("IPV6CP"));
+    script.send(LCP, 8, 2, &[0x80]);
+    assert!(script.link.is_up());
+    script.send(LCP, 8, 3, &[0x80, 0x21, 1, 1, 0, 4]);
+    script.acknowledge_terminate();
+    assert_eq!(script.down(), Some(&DownReason::PeerRejected("IPCP")));
+
+    let mut script = Script::up();
+    script.send(LCP, 8, 1, &[0xC0, 0x21, 1, 1, 0, 4]);
+    script.acknowledge_terminate();
+    assert_eq!(script.down(), Some(&DownReason::PeerRejected("LCP")));
+
+    let mut script = Script::lcp_open(&[ChapMd5]);
+    script.one();
+    script.send(LCP, 8, 1, &[0xC2, 0x23, 1, 1, 0, 4]);
+    script.acknowledge_terminate();
+    assert!(matches!(script.down(), Some(DownReason::PeerRejected(_))));
+}
+
+#[test]
+fn echoes_go_out_only_on_silence_and_death_follows_four_misses() {
+    let mut script = Script::up();
+    for round in 1..=4 {
+        assert_eq!(script.wait(), 30 * SECOND, "round {round}");
+        let echo = script.one();
+        assert_eq!((echo.protocol, echo.code, echo.data.len()), (LCP, 9, 4));
+    }
+    assert_eq!(script.wait(), 30 * SECOND);
+    script.one();
+    assert_eq!(script.link.phase(), Phase::Terminate);
+    assert_eq!(script.wait(), SECOND);
+    script.one();
+    assert_eq!(script.wait(), 2 * SECOND);
+    assert_eq!(script.down(), Some(&DownReason::EchoTimeout));
+}
+
+#[test]
+fn an_echo_reply_data_or_anything_else_keeps_the_link_alive() {
+    let mut script = Script::up();
+    for round in 0..20 {
+        script.pass(29 * SECOND);
+        match round % 3 {
+            0 => script.link.note_traffic(script.now),
+            1 => script.send(LCP, 10, 1, &[0; 4]),
+            _ => script.send(CHAP, 1, 1, &[]),
+        }
+        script.silent();
+    }
+    assert!(script.link.is_up());
+}
+
+#[test]
+fn echo_requests_are_answered_with_our_magic_and_their_data_even_before_authentication() {
+    let (mut script, request) = Script::started(&[Pap]);
+    script.send(LCP, 9, 1, &[0; 4]);
+    script.silent();
+    script.open_lcp(&request, &MAGIC);
+    script.send(LCP, 9, 77, &[0xAA, 0xBB, 0xCC, 0xDD, b'h', b'i']);
+    let data = [&option(&request.data, 5).unwrap()[..], b"hi"].concat();
+    assert_eq!(script.one(), Packet { protocol: LCP, code: 10, id: 77, data });
+}
+
+#[test]
+fn a_terminate_request_ends_the_link_at_every_stage() {
+    let stages: [(&str, fn() -> Script); 5] = [
+        ("establish", || Script::started(&[Pap]).0),
+        ("authenticate", || Script::lcp_open(&[Pap])),
+        ("pending", || Script::pap_pending().0),
+        ("network", || Script::in_network().0),
+        ("up", Script::up),
+    ];
+    for (stage, make) in stages {
+        let mut script = make();
+        while script.next().is_some() {}
+        script.send(LCP, 5, 33, b"bye");
+        assert_eq!(script.one(), Packet { protocol: LCP, code: 6, id: 33, data: vec![] }, "{stage}");
+        let reason = DownReason::PeerTerminated { text: "bye".to_owned(), windows_error: None };
+        assert_eq!(script.down(), Some(&reason), "{stage}");
+        assert_eq!(script.link.phase(), Phase::Dead);
+        assert_eq!(script.link.next_timeout(), None);
+        script.send(LCP, 5, 34, b"bye");
+        assert_eq!(script.one().code, 6, "{stage}: the first Ack may have been lost");
+        assert_eq!(script.events.iter().filter(|event| matches!(event, Event::Down(_))).count(), 1);
+    }
+}
+
+#[test]
+fn close_sends_the_reason_twice_and_gives_up() {
+    let mut script = Script::up();
+    script.link.close(script.now, CloseReason { text: "maintenance".to_owned() });
+    let request = script.one();
+    assert_eq!((request.code, &request.data[..]), (5, &b"maintenance"[..]));
+    assert!(!script.link.is_up());
+    assert_eq!(script.wait(), SECOND);
+    assert_eq!(script.one(), request);
+    assert_eq!(script.wait(), 2 * SECOND);
+    script.silent();
+    assert_eq!(script.down(), Some(&DownReason::Closed));
+}
+
+#[test]
+fn close_ends_with_the_peers_ack_and_works_at_every_stage() {
+    let stages: [fn() -> Script; 4] =
+        [|| Script::started(&[Pap]).0, || Script::lcp_open(&[Pap]), || Script::in_network().0, Script::up];
+    for make in stages {
+        let mut script = make();
+        while script.next().is_some() {}
+        script.link.close(script.now, CloseReason { text: String::new() });
+        script.link.close(script.now, CloseReason { text: "twice".to_owned() });
+        let request = script.acknowledge_terminate();
+        assert!(request.data.is_empty());
+        script.silent();
+        assert_eq!(script.down(), Some(&DownReason::Closed));
+    }
+    let mut script = Script::server(server_config(&[Pap]));
+    script.link.close(script.now, CloseReason { text: String::new() });
+    script.take_events();
+    assert_eq!(script.down(), Some(&DownReason::Closed), "a link that was never started");
+}
+
+#[test]
+fn crossing_terminate_requests_end_both_sides() {
+    let mut script = Script::up();
+    script.link.close(script.now, CloseReason { text: String::new() });
+    script.one();
+    script.send(LCP, 5, 1, &[]);
+    assert_eq!(script.one().code, 6);
+    assert_eq!(script.down(), Some(&DownReason::Closed), "the first reason stands");
+}
+
+#[test]
+fn a_configure_request_on_an_open_link_starts_everything_anew() {
+    let mut script = Script::up();
+    script.send(LCP, 1, 7, &[0x05, 0x06, 1, 2, 3, 4]);
+    assert!(!script.link.is_up());
+    assert_eq!(script.link.phase(), Phase::Establish);
+    let request = script.one();
+    assert_eq!((request.code, script.one().code), (1, 2));
+    script.send(IPCP, 1, 9, &[3, 6, 0, 0, 0, 0]);
+    script.silent();
+    script.send(LCP, 2, request.id, &request.data);
+    assert_eq!(script.link.phase(), Phase::Authenticate);
+    script.send(PAP, 1, 10, b"\x05alice\x03pwd");
+    assert_eq!(script.requests(), 2, "the earlier login does not count any more");
+    assert_eq!(script.link.authentication_round(), 2);
+    script.accept();
+    assert_eq!(script.one().protocol, PAP);
+    let request = script.one();
+    script.finish_ipcp(&request);
+}
+
+#[test]
+fn a_decision_on_a_login_that_was_given_up_lets_nobody_in() {
+    let (mut script, _) = Script::pap_pending();
+    script.send(LCP, 1, 7, &[0x05, 0x06, 1, 2, 3, 4]);
+    while script.next().is_some() {}
+    script.accept();
+    script.silent();
+    assert_eq!(script.link.phase(), Phase::Establish);
+}
+
+#[test]
+fn renegotiating_over_and_over_is_bounded() {
+    let mut script = Script::up();
+    let mut id = 10;
+    while script.link.phase() != Phase::Terminate {
+        id += 1;
+        assert!(id < 100);
+        script.send(LCP, 1, id, &[0x05, 0x06, 1, 2, 3, id]);
+        while let Some(packet) = script.next() {
+            if packet.code == 1 && packet.protocol == LCP {
+                script.send(LCP, 2, packet.id, &packet.data);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_copy_of_the_request_that_was_acknowledged_changes_nothing_but_a_third_one_restarts() {
+    let mut script = Script::up();
+    for _ in 0..2 {
+        script.send(LCP, 1, 1, &MAGIC);
+        assert_eq!(script.one().code, 2);
+        assert!(script.link.is_up());
+    }
+    script.send(LCP, 1, 1, &MAGIC);
+    assert_eq!(script.link.phase(), Phase::Establish, "the peer has forgotten us");
+}
+
+#[test]
+fn copies_of_an_ack_are_ignored() {
+    let (mut script, request) = Script::started(&[Pap]);
+    script.open_lcp(&request, &MAGIC);
+    script.send(LCP, 2, request.id, &request.data);
+    assert_eq!(script.link.phase(), Phase::Authenticate);
+    script.silent();
+}
+
+#[test]
+fn the_whole_negotiation_has_a_limit() {
+    let config = ServerConfig { negotiation_timeout: 5 * SECOND, ..server_config(&[Pap]) };
+    let mut script = Script::lcp_open_with(config, &MAGIC);
+    assert_eq!(script.wait(), 5 * SECOND);
+    script.acknowledge_terminate();
+    assert_eq!(script.down(), Some(&DownReason::NegotiationTimeout(Phase::Authenticate)));
+}
+
+#[test]
+fn frames_before_the_start_and_after_the_end_are_ignored() {
+    let mut script = Script::server(server_config(&[Pap]));
+    script.send(LCP, 1, 1, &MAGIC);
+    script.send(LCP, 5, 1, &[]);
+    script.silent();
+    let mut script = Script::up();
+    script.send(LCP, 5, 1, &[]);
+    script.one();
+    script.send(LCP, 1, 2, &MAGIC);
+    script.send(IPCP, 1, 2, &[]);
+    script.link.start(script.now);
+    script.silent();
+    assert_eq!(script.link.phase(), Phase::Dead);
+}
+
+#[test]
+fn short_headers_are_taken_and_lcp_is_always_answered_with_the_long_one() {
+    let options = [&MAGIC[..], &[7, 2, 8, 2]].concat();
+    let mut script = Script::lcp_open_with(server_config(&[Pap]), &options);
+    let echo = frame(LCP, 9, 1, &[0; 4]);
+    script.send_frame(&echo[2..]);
+    let reply = script.link.poll_frame().unwrap();
+    assert_eq!(reply[..4], [0xFF, 0x03, 0xC0, 0x21]);
+    script.send_frame(&frame(PAP, 1, 9, b"\x05alice\x03pwd")[2..]);
+    script.accept();
+    assert_eq!(script.link.poll_frame().unwrap()[..2], [0xC0, 0x23], "PAP without FF 03");
+    assert_eq!(script.link.poll_frame().unwrap()[..2], [0x80, 0x21], "IPCP without FF 03");
+}
+
+#[test]
+fn a_client_asks_for_the_short_headers_and_drops_what_is_rejected() {
+    let mut script = Script::client(client_config(&[Pap]));
+    script.link.start(script.now);
+    let request = script.one();
+    assert_eq!(option(&request.data, 3), None);
+    assert!(option(&request.data, 7).is_some() && option(&request.data, 8).is_some());
+    script.send(LCP, 4, request.id, &without(&request.data, 1));
+    let second = script.one();
+    assert_eq!(second.data, [1, 4, 0x05, 0x78], "magic, PFC and ACFC are gone");
+}
+
+#[test]
+fn a_client_naks_a_method_that_it_may_not_do_with_its_first_one() {
+    let mut script = Script::client(client_config(&[MsChapV2, Pap]));
+    script.link.start(script.now);
+    script.one();
+    script.send(LCP, 1, 1, &[3, 5, 0xC2, 0x23, 0x05]);
+    assert_eq!(script.one(), Packet { protocol: LCP, code: 3, id: 1, data: vec![3, 5, 0xC2, 0x23, 0x81] });
+    script.send(LCP, 1, 2, &[3, 5, 0xC2, 0x23, 0x05]);
+    assert_eq!(script.one(), Packet { protocol: LCP, code: 3, id: 2, data: vec![3, 4, 0xC0, 0x23] });
+    script.send(LCP, 1, 3, &[3, 4, 0xC0, 0x23]);
+    assert_eq!(script.one().code, 2);
+}
+
+#[test]
+fn a_server_never_authenticates_itself() {
+    let (mut script, _) = Script::started(&[MsChapV1]);
+    script.send(LCP, 1, 1, &[3, 4, 0xC0, 0x23]);
+    assert_eq!(script.one(), Packet { protocol: LCP, code: 4, id: 1, data: vec![3, 4, 0xC0, 0x23] });
+    assert!(script.warned_of("authenticate by PAP"));
+}
