@@ -218,6 +218,9 @@ pub enum RejectReason {
     /// `aaa test` named a server group that does not exist.
     #[error("no server group named {0}")]
     UnknownServerGroup(String),
+    /// The login does not fit into a question to this server, or the server is configured not to be asked so.
+    #[error("the login cannot be sent to this server: {0}")]
+    CannotBeSent(String),
     /// The server said no, and no more than that.
     #[error("rejected by the server")]
     ServerRejected,
@@ -256,6 +259,7 @@ impl RejectReason {
             Self::ServerCode(code) => *code,
             Self::WrongPassword
             | Self::PasswordStorage { .. }
+            | Self::CannotBeSent(_)
             | Self::UnknownUser
             | Self::LockedOut
             | Self::BadName(_)
@@ -280,6 +284,7 @@ impl RejectReason {
             | Self::MethodNotOffered { .. }
             | Self::PasswordStorage { .. }
             | Self::LanManagerOnly
+            | Self::CannotBeSent(_)
             | Self::BadName(_)
             | Self::UnknownTunnelGroup(_)
             | Self::UnknownServerGroup(_) => true,
@@ -317,7 +322,7 @@ impl RejectReason {
             Self::BadName(_) | Self::UnknownTunnelGroup(_) => {
                 "Login refused: the user name cannot be used".into()
             }
-            Self::UnknownServerGroup(_) => "Login refused".into(),
+            Self::UnknownServerGroup(_) | Self::CannotBeSent(_) => "Login refused".into(),
             Self::ServerCode(_) => "Login refused by the server".into(),
             Self::UnusableAccept(_) => "Login refused: the server's answer cannot be used".into(),
         }

@@ -1,63 +1,184 @@
-//! RADIUS (RFC 2865, 2866, 2868, 2869, 2548, 3579).
+//! RADIUS: RFC 2865 and 2866 with the attributes of RFC 2548, 2868, 2869, 3162 and of Cisco, Message-Authenticator as
+//! RFC 3579 has it and as CVE-2024-3596 needs it.
+//!
+//! - [`packet`]: octets: walking, signing, believing.
+//! - [`request`]: what we ask, built with the `radius` crate and its dictionaries.
+//! - [`answer`], [`microsoft`], [`cisco`]: what a believed answer means.
+//! - `transport`: sockets, identifiers, retransmission.
+//!
+//! Why the `radius` crate only builds: its decoder copies each attribute, cannot check a Message-Authenticator and
+//! wants the shared secret inside the packet, where nothing wipes it. Answers come from a network, so their octets are
+//! walked by code that cannot leave the packet and cannot panic.
+
+pub mod answer;
+pub mod cisco;
+pub mod microsoft;
+pub mod packet;
+pub mod request;
+mod transport;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use tollgate_aaa::{AuthRequest, Backend, Counters, Secret, ServerType, Unavailable, Verdict};
+use radius::core::avp::AVP;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::runtime::Handle;
+use tollgate_aaa::accounting::{AccountingError, Record};
+use tollgate_aaa::{
+    AuthMethod, AuthRequest, Backend, Counters, Reject, RejectReason, Secret, ServerType, Unavailable,
+    Verdict,
+};
+
+use packet::{Key, Packet, Required};
+use request::{Nas, Unsendable};
+use transport::{Service, Silence, Transport};
 
 /// One RADIUS server.
 #[derive(Debug, Clone)]
 pub struct RadiusSettings {
-    /// Host name or address.
+    /// Host name, IPv4 or IPv6 address.
     pub address: String,
     /// The shared secret.
     pub key: Secret,
-    /// UDP port for Access-Request.
+    /// UDP port for Access-Request, usually 1812.
     pub authentication_port: u16,
-    /// UDP port for Accounting-Request.
+    /// UDP port for Accounting-Request, usually 1813.
     pub accounting_port: u16,
     /// Until a question counts as unanswered, 1 to 300 seconds.
     pub timeout: Duration,
     /// Between two datagrams of one question, 1 to 10 seconds.
     pub retry_interval: Duration,
-    /// Answers without a Message-Authenticator are dropped.
+    /// Answers to an Access-Request without a Message-Authenticator are not believed. `false` only for servers too old
+    /// to send one: their answers can be forged (CVE-2024-3596).
     pub require_message_authenticator: bool,
     /// NAS-Identifier; empty: the session's own.
     pub nas_identifier: String,
-    /// NAS-IP-Address; `None`: the session's own.
+    /// NAS-IP-Address or NAS-IPv6-Address; `None`: the session's own.
     pub nas_ip: Option<IpAddr>,
     /// `false`: MS-CHAPv2 is never sent there.
     pub ms_chap_v2_capable: bool,
 }
 
+impl RadiusSettings {
+    /// A server with the ports and times of the standard configuration.
+    pub fn new(address: impl Into<String>, key: Secret) -> Self {
+        Self {
+            address: address.into(),
+            key,
+            authentication_port: 1812,
+            accounting_port: 1813,
+            timeout: Duration::from_secs(10),
+            retry_interval: Duration::from_secs(2),
+            require_message_authenticator: true,
+            nas_identifier: String::new(),
+            nas_ip: None,
+            ms_chap_v2_capable: true,
+        }
+    }
+}
+
 /// Why a server cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RadiusError {
-    /// No shared secret.
-    #[error("the RADIUS server {0} has an empty key")]
+    /// Anybody could answer in its place.
+    #[error("the RADIUS server {0} has an empty key; give it the secret that the server has for this client")]
     EmptyKey(String),
+    /// Nothing to connect to.
+    #[error("a RADIUS server has an empty address; give it a host name or an IP address")]
+    EmptyAddress,
 }
 
 /// A RADIUS server.
 pub struct RadiusBackend {
-    settings: RadiusSettings,
-    counters: Counters,
+    address: String,
+    ms_chap_v2_capable: bool,
+    nas: Nas,
+    key: Arc<Key>,
+    random: SystemRandom,
+    counters: Arc<Counters>,
+    authentication: Arc<Transport>,
+    accounting: Arc<Transport>,
 }
 
 impl RadiusBackend {
-    /// Opens nothing yet; sockets and names follow on first use.
-    pub fn new(settings: RadiusSettings, runtime: tokio::runtime::Handle) -> Result<Arc<Self>, RadiusError> {
-        let _ = runtime;
-        Ok(Arc::new(Self { settings, counters: Counters::default() }))
+    /// Sockets are opened on first use, on `runtime`; a host name is looked up at once. A new key needs a new backend:
+    /// the old one finishes what is under way with the old key.
+    pub fn new(settings: RadiusSettings, runtime: Handle) -> Result<Arc<Self>, RadiusError> {
+        if settings.address.is_empty() {
+            return Err(RadiusError::EmptyAddress);
+        }
+        if settings.key.is_empty() {
+            return Err(RadiusError::EmptyKey(settings.address));
+        }
+        let key = Arc::new(Key::new(settings.key));
+        let counters = Arc::new(Counters::default());
+        let transport = |service| {
+            // Only Access-Request can be answered by a forger (RFC 2866 signs both ways with the secret).
+            let (port, required) = match service {
+                Service::Authentication if settings.require_message_authenticator => {
+                    (settings.authentication_port, Required::MessageAuthenticator)
+                }
+                Service::Authentication => (settings.authentication_port, Required::Nothing),
+                Service::Accounting => (settings.accounting_port, Required::Nothing),
+            };
+            let settings = transport::Settings {
+                host: settings.address.clone(),
+                port,
+                timeout: settings.timeout,
+                retry_interval: settings.retry_interval,
+                required,
+            };
+            Transport::new(settings, service, Arc::clone(&key), Arc::clone(&counters), runtime.clone())
+        };
+        let host = match settings.address.parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) => format!("[{address}]"),
+            Ok(IpAddr::V4(_)) | Err(_) => settings.address.clone(),
+        };
+        Ok(Arc::new(Self {
+            address: format!("{host}:{}", settings.authentication_port),
+            ms_chap_v2_capable: settings.ms_chap_v2_capable,
+            nas: Nas { identifier: settings.nas_identifier.clone(), ip: settings.nas_ip },
+            authentication: transport(Service::Authentication),
+            accounting: transport(Service::Accounting),
+            key,
+            random: SystemRandom::new(),
+            counters,
+        }))
     }
+
+    async fn ask(&self, request: &AuthRequest<'_>) -> Result<Verdict, Silence> {
+        let method = request.credentials.method();
+        if method == AuthMethod::MsChapV2 && !self.ms_chap_v2_capable {
+            return Ok(cannot_be_sent("the server is configured not to take MS-CHAPv2"));
+        }
+        let mut authenticator = [0; 16];
+        if self.random.fill(&mut authenticator).is_err() {
+            let why = "the system has no random numbers".to_owned();
+            return Ok(Verdict::Unavailable(Unavailable { why }));
+        }
+        let packet = match request::access_request(request, &self.nas, &authenticator, &self.key) {
+            Ok(packet) => packet,
+            Err(unsendable) => return Ok(cannot_be_sent(&unsendable.to_string())),
+        };
+        let answer = self.authentication.ask(packet, authenticator).await?;
+        Ok(match Packet::parse(&answer) {
+            Ok(packet) => answer::decode(&packet, method, &authenticator, &self.key),
+            // It was sound when it came in.
+            Err(error) => Verdict::Unavailable(Unavailable { why: error.to_string() }),
+        })
+    }
+}
+
+fn cannot_be_sent(why: &str) -> Verdict {
+    Verdict::Reject(Reject::new(RejectReason::CannotBeSent(why.to_owned())))
 }
 
 #[async_trait]
 impl Backend for RadiusBackend {
     fn address(&self) -> String {
-        format!("{}:{}", self.settings.address, self.settings.authentication_port)
+        self.address.clone()
     }
 
     fn server_type(&self) -> ServerType {
@@ -65,11 +186,53 @@ impl Backend for RadiusBackend {
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Verdict {
-        let _ = request;
-        Verdict::Unavailable(Unavailable { why: "not built yet".to_owned() })
+        match self.ask(request).await {
+            Ok(verdict) => verdict,
+            Err(silence) => Verdict::Unavailable(Unavailable { why: silence.to_string() }),
+        }
+    }
+
+    async fn account(&self, record: &Record) -> Result<(), AccountingError> {
+        let delay = |now: SystemTime| request::delay(record, now);
+        let build =
+            |now: SystemTime| request::accounting_request(record, &self.nas, now).map_err(Failure::from);
+        self.accounting.tell(delay, build).await.map_err(|failure: Failure| match failure {
+            Failure::Silent(silence) => AccountingError::NoAnswer(silence.to_string()),
+            Failure::Unsendable(unsendable) => AccountingError::Unsendable(unsendable.to_string()),
+        })
     }
 
     fn counters(&self) -> &Counters {
         &self.counters
     }
+}
+
+enum Failure {
+    Silent(Silence),
+    Unsendable(Unsendable),
+}
+
+impl From<Silence> for Failure {
+    fn from(silence: Silence) -> Self {
+        Self::Silent(silence)
+    }
+}
+
+impl From<Unsendable> for Failure {
+    fn from(unsendable: Unsendable) -> Self {
+        Self::Unsendable(unsendable)
+    }
+}
+
+/// A Vendor-Specific attribute with one sub-attribute (RFC 2865 section 5.26). The parts make up its value, at most
+/// 247 octets in all.
+fn vendor_attribute(vendor: u32, kind: u8, parts: &[&[u8]]) -> AVP {
+    let length: usize = 2 + parts.iter().map(|part| part.len()).sum::<usize>();
+    let mut value = Vec::with_capacity(4 + length);
+    value.extend_from_slice(&vendor.to_be_bytes());
+    value.extend_from_slice(&[kind, u8::try_from(length).unwrap_or(u8::MAX)]);
+    for part in parts {
+        value.extend_from_slice(part);
+    }
+    AVP::from_bytes(radius::core::rfc2865::VENDOR_SPECIFIC_TYPE, &value)
 }
