@@ -246,6 +246,12 @@ impl Settled {
             shared.send_cut(protocol, self.code, packet.identifier, &self.data);
         }
     }
+
+    /// Octets on the heap.
+    #[cfg(test)]
+    pub(crate) fn heap(&self) -> usize {
+        self.data.len()
+    }
 }
 
 /// The server's side of the agreed method.

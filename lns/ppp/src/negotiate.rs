@@ -6,6 +6,8 @@
 //!   connections.
 //! - A copy of the very Configure-Request that was acknowledged last, arriving while open, is acknowledged again
 //!   without a restart; only a third copy in a row restarts.
+//! - A Nak that is repeated because its request was repeated does not count against Max-Failure: it was lost, not
+//!   disregarded.
 //! - The restart counter is set anew when the layer goes down, so that a renegotiation has all its tries.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -92,6 +94,8 @@ pub(crate) struct Negotiator<O> {
     reject_identifier: u8,
     /// Naks sent since the last Ack.
     failures: u8,
+    /// Identifier of the request that we objected to last, and whether by a Nak.
+    objected: Option<(u8, bool)>,
     /// Rounds without agreement.
     rounds: u8,
     /// Identifier and fingerprint of the request that we acknowledged last.
@@ -113,6 +117,7 @@ impl<O: Negotiable> Negotiator<O> {
             sent: 0,
             reject_identifier: 0,
             failures: 0,
+            objected: None,
             rounds: 0,
             acknowledged: None,
             copies: 0,
@@ -126,6 +131,12 @@ impl<O: Negotiable> Negotiator<O> {
 
     pub(crate) fn timer(&self) -> Option<Instant> {
         self.timer
+    }
+
+    /// Octets on the heap, those of the options not counted.
+    #[cfg(test)]
+    pub(crate) fn heap(&self) -> usize {
+        self.farewell.len()
     }
 
     /// Open and Up: negotiation begins.
@@ -202,7 +213,11 @@ impl<O: Negotiable> Negotiator<O> {
             shared.warn(format!("{}: Configure-Request with a broken option list", O::NAME));
             return Outcome::default();
         };
-        let naks_left = self.failures < shared.timers.max_failure;
+        let repeated = self.objected.is_some_and(|(identifier, _)| identifier == packet.identifier);
+        let naks_left = match self.objected {
+            Some((_, nak)) if repeated => nak,
+            Some(_) | None => self.failures < shared.timers.max_failure,
+        };
         let answer = match self.options.judge(&asked, naks_left, shared) {
             Ok(answer) => answer,
             Err(reason) => return Outcome { stop: Some(reason), ..Outcome::default() },
@@ -210,18 +225,23 @@ impl<O: Negotiable> Negotiator<O> {
         let input = match &answer {
             Answer::Ack => {
                 self.failures = 0;
+                self.objected = None;
                 self.copies = 0;
                 self.acknowledged = Some((packet.identifier, fingerprint));
                 Input::ConfigureRequestGood
             }
             Answer::Nak(_) => {
-                self.failures = self.failures.saturating_add(1);
+                self.failures = self.failures.saturating_add(u8::from(!repeated));
+                self.objected = Some((packet.identifier, true));
                 Input::ConfigureRequestBad
             }
-            Answer::Reject(_) => Input::ConfigureRequestBad,
+            Answer::Reject(_) => {
+                self.objected = Some((packet.identifier, false));
+                Input::ConfigureRequestBad
+            }
         };
         let mut outcome = self.fire(input, now, shared, Some((packet, Some(&answer))));
-        if input == Input::ConfigureRequestBad {
+        if input == Input::ConfigureRequestBad && !repeated {
             self.count_round(shared, &mut outcome);
         }
         outcome

@@ -85,6 +85,12 @@ impl Shared {
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         poll(&mut self.events)
     }
+
+    /// Octets on the heap.
+    #[cfg(test)]
+    pub(crate) fn heap(&self) -> usize {
+        self.frames.capacity() * size_of::<Vec<u8>>() + self.events.capacity() * size_of::<Event>()
+    }
 }
 
 /// Takes the first entry; gives the memory back with the last, because a link spends its life idle.

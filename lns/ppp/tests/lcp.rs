@@ -353,7 +353,8 @@ fn echo_requests_are_answered_with_our_magic_and_their_data_even_before_authenti
 
 #[test]
 fn a_terminate_request_ends_the_link_at_every_stage() {
-    let stages: [(&str, fn() -> Script); 5] = [
+    type Make = fn() -> Script;
+    let stages: [(&str, Make); 5] = [
         ("establish", || Script::started(&[Pap]).0),
         ("authenticate", || Script::lcp_open(&[Pap])),
         ("pending", || Script::pap_pending().0),

@@ -1,5 +1,9 @@
-//! The client's side of CHAP: answers each challenge, repeats the answer until it is judged, and with MS-CHAPv2
+//! The client's side of CHAP: answers each challenge, repeats the answers until one is judged, and with MS-CHAPv2
 //! judges the server in turn.
+//!
+//! A server replaces a challenge that it had no answer to by another, and the network may deliver both late and in
+//! any order. Which of them the server still waits for cannot be known from here, so that the latest few answers
+//! are all kept, repeated and judged.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,11 +14,15 @@ use crate::frame::{Packet, Protocol};
 use crate::shared::Shared;
 use crate::{ClientConfig, DownReason, Event, Phase};
 
+/// Answers that are kept at the most.
+const MOST_ANSWERS: usize = 3;
+
 /// See the module.
 pub(crate) struct Supplicant {
     flavour: Flavour,
     config: Arc<ClientConfig>,
-    answer: Option<Answer>,
+    /// The latest is the last.
+    answers: Vec<Answer>,
     attempt: u8,
     /// Runs while an answer waits for its verdict.
     timer: Option<Instant>,
@@ -22,7 +30,7 @@ pub(crate) struct Supplicant {
     passed: bool,
 }
 
-/// The latest challenge and what we said to it.
+/// A challenge and what we said to it.
 struct Answer {
     identifier: u8,
     challenge: Vec<u8>,
@@ -32,7 +40,7 @@ struct Answer {
 
 impl Supplicant {
     pub(crate) fn new(flavour: Flavour, config: Arc<ClientConfig>) -> Self {
-        Self { flavour, config, answer: None, attempt: 0, timer: None, passed: false }
+        Self { flavour, config, answers: Vec::new(), attempt: 0, timer: None, passed: false }
     }
 
     pub(crate) fn receive(&mut self, now: Instant, packet: Packet<'_>, shared: &mut Shared) -> Step {
@@ -41,7 +49,7 @@ impl Supplicant {
                 self.receive_challenge(now, packet, shared);
                 Step::Wait
             }
-            SUCCESS | FAILURE if !self.awaits(packet.identifier) => Step::Wait,
+            SUCCESS | FAILURE if self.judged(packet.identifier).is_none() => Step::Wait,
             SUCCESS => self.receive_success(packet, shared),
             FAILURE => self.receive_failure(packet, shared),
             code => {
@@ -51,8 +59,10 @@ impl Supplicant {
         }
     }
 
-    fn awaits(&self, identifier: u8) -> bool {
-        self.timer.is_some() && self.answer.as_ref().is_some_and(|answer| answer.identifier == identifier)
+    /// The answer that a verdict with this identifier is on, while verdicts are awaited.
+    fn judged(&self, identifier: u8) -> Option<&Answer> {
+        self.timer?;
+        self.answers.iter().rev().find(|answer| answer.identifier == identifier)
     }
 
     fn receive_challenge(&mut self, now: Instant, packet: Packet<'_>, shared: &mut Shared) {
@@ -60,25 +70,29 @@ impl Supplicant {
             shared.warn("CHAP: malformed Challenge");
             return;
         };
-        let repeated = self
-            .answer
-            .as_ref()
-            .is_some_and(|answer| answer.identifier == packet.identifier && answer.challenge == challenge);
-        if repeated && self.timer.is_none() {
-            // A late copy of a challenge that has been judged.
+        let known = self
+            .answers
+            .iter()
+            .find(|answer| answer.identifier == packet.identifier && answer.challenge == challenge);
+        if let Some(answer) = known {
+            // The same answer again: with MS-CHAPv2 another one could not be proven by the same Success. And none to
+            // a late copy of a challenge whose answer has been judged.
+            if self.timer.is_some() {
+                shared.send(Protocol::CHAP, RESPONSE, answer.identifier, &answer.data);
+            }
             return;
         }
-        if !repeated {
-            match self.answer_to(packet.identifier, challenge, shared) {
-                Some(answer) => self.answer = Some(answer),
-                None => {
-                    shared.warn(format!("CHAP: a Challenge of {} octets", challenge.len()));
-                    return;
-                }
-            }
-            self.attempt = 0;
+        let Some(answer) = self.answer_to(packet.identifier, challenge, shared) else {
+            shared.warn(format!("CHAP: a Challenge of {} octets", challenge.len()));
+            return;
+        };
+        shared.send(Protocol::CHAP, RESPONSE, answer.identifier, &answer.data);
+        if self.answers.len() >= MOST_ANSWERS {
+            self.answers.remove(0);
         }
-        self.send(now, shared);
+        self.answers.push(answer);
+        self.attempt = 1;
+        self.timer = Some(now + shared.timers.interval(self.attempt));
     }
 
     fn answer_to(&self, identifier: u8, challenge: &[u8], shared: &mut Shared) -> Option<Answer> {
@@ -101,17 +115,22 @@ impl Supplicant {
         Some(Answer { identifier, challenge: challenge.to_vec(), data, exchange })
     }
 
-    fn send(&mut self, now: Instant, shared: &mut Shared) {
-        if let Some(answer) = &self.answer {
-            self.attempt = self.attempt.saturating_add(1);
-            self.timer = Some(now + shared.timers.interval(self.attempt));
+    fn repeat(&mut self, now: Instant, shared: &mut Shared) {
+        self.attempt = self.attempt.saturating_add(1);
+        self.timer = Some(now + shared.timers.interval(self.attempt));
+        for answer in &self.answers {
             shared.send(Protocol::CHAP, RESPONSE, answer.identifier, &answer.data);
         }
     }
 
-    fn receive_success(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
+    /// The verdict has been had: of the answers only the copies of their challenges matter from here on.
+    fn settle(&mut self, identifier: u8) {
         self.timer = None;
-        let exchange = self.answer.as_ref().and_then(|answer| answer.exchange.as_ref());
+        self.answers.retain(|answer| answer.identifier == identifier);
+    }
+
+    fn receive_success(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
+        let exchange = self.judged(packet.identifier).and_then(|answer| answer.exchange.as_ref());
         let message = match (self.flavour, exchange) {
             (Flavour::MsV2, Some(exchange)) => {
                 if !exchange.is_proven_by(&self.config.user, &self.config.password, packet.data) {
@@ -122,6 +141,7 @@ impl Supplicant {
             (Flavour::MsV2, None) => return Step::Failed(DownReason::ServerUnproven),
             (Flavour::Md5 | Flavour::MsV1, _) => packet.data.to_vec(),
         };
+        self.settle(packet.identifier);
         if self.passed {
             return Step::Wait;
         }
@@ -132,7 +152,7 @@ impl Supplicant {
 
     /// There is but one password, so that an invitation to try again is told and not taken up.
     fn receive_failure(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
-        self.timer = None;
+        self.settle(packet.identifier);
         let failure = match self.flavour {
             Flavour::Md5 => mschap_error::Failure { code: None, retry: false, message: packet.data.to_vec() },
             Flavour::MsV1 | Flavour::MsV2 => mschap_error::decode(packet.data),
@@ -153,7 +173,7 @@ impl Supplicant {
                 Step::Failed(DownReason::NegotiationTimeout(Phase::Authenticate))
             }
             Some(due) if due <= now => {
-                self.send(now, shared);
+                self.repeat(now, shared);
                 Step::Wait
             }
             Some(_) | None => Step::Wait,
