@@ -1,0 +1,294 @@
+//! A FreeRADIUS of our own for a test: temporary folder, free ports, gone when dropped or when the test process dies.
+//!
+//! Stands alone, so that other test suites can include it with `#[path = "..."]`. Needs the Debian packages
+//! `freeradius` and `freeradius-utils`.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+const BINARY: &str = "/usr/sbin/freeradius";
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// How the server is set up.
+#[derive(Clone)]
+pub struct Options {
+    /// Where it listens.
+    pub address: IpAddr,
+    /// Shared secret of every client.
+    pub secret: String,
+    /// Accounts in the form of FreeRADIUS's `users` file.
+    pub users: String,
+    /// Accepts, rejects and challenges carry a Message-Authenticator.
+    pub message_authenticator: bool,
+    /// Fixed ports (authentication, accounting), for a server that comes back; otherwise free ones.
+    pub ports: Option<(u16, u16)>,
+    /// Statements in front of the `authorize` section, in FreeRADIUS's language.
+    pub authorize: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            address: Ipv4Addr::LOCALHOST.into(),
+            secret: "testing123".to_owned(),
+            users: String::new(),
+            message_authenticator: true,
+            ports: None,
+            authorize: String::new(),
+        }
+    }
+}
+
+/// A running server.
+pub struct FreeRadius {
+    options: Options,
+    folder: PathBuf,
+    /// UDP port for Access-Request.
+    pub authentication_port: u16,
+    /// UDP port for Accounting-Request.
+    pub accounting_port: u16,
+    process: Option<(Child, ChildStdin)>,
+    log: Arc<Mutex<String>>,
+}
+
+impl FreeRadius {
+    /// Starts one and waits until it serves.
+    pub fn start(options: Options) -> Self {
+        assert!(
+            Path::new(BINARY).exists(),
+            "FreeRADIUS is not installed; install it with: apt-get install -y freeradius freeradius-utils"
+        );
+        // Somebody else may take a free port before the server does: then with others.
+        for attempt in 1.. {
+            let (authentication_port, accounting_port) =
+                options.ports.unwrap_or_else(|| free_ports(options.address));
+            let folder = new_folder();
+            let mut server = Self {
+                options: options.clone(),
+                folder,
+                authentication_port,
+                accounting_port,
+                process: None,
+                log: Arc::default(),
+            };
+            server.write_configuration();
+            match server.launch() {
+                Ok(()) => return server,
+                Err(log) => assert!(attempt < 5, "FreeRADIUS does not start:\n{log}"),
+            }
+        }
+        unreachable!()
+    }
+
+    /// The server's address for questions.
+    pub fn address(&self) -> SocketAddr {
+        (self.options.address, self.authentication_port).into()
+    }
+
+    /// Ends it; it no longer answers, its folder stays.
+    pub fn stop(&mut self) {
+        let Some((mut child, stdin)) = self.process.take() else { return };
+        drop(stdin);
+        let begun = Instant::now();
+        while matches!(child.try_wait(), Ok(None)) {
+            if begun.elapsed() > Duration::from_secs(5) {
+                let _ = child.kill();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts it again on the same ports.
+    pub fn start_again(&mut self) {
+        assert!(self.process.is_none(), "still running");
+        self.launch().unwrap_or_else(|log| panic!("FreeRADIUS does not start again:\n{log}"));
+    }
+
+    /// Accounting records that it has written, in FreeRADIUS's detail format.
+    pub fn accounting_detail(&self) -> String {
+        fs::read_to_string(self.folder.join("accounting")).unwrap_or_default()
+    }
+
+    /// Access-Requests that it has received, in the same format.
+    pub fn request_detail(&self) -> String {
+        fs::read_to_string(self.folder.join("requests")).unwrap_or_default()
+    }
+
+    /// What it printed.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    fn launch(&mut self) -> Result<(), String> {
+        // The shell ends the server when our end of its standard input closes, however this process ends.
+        let script =
+            "\"$0\" -f -l stdout -d \"$1\" & server=$!; exec >&- 2>&-; read -r _; kill -9 $server; wait";
+        let mut child = Command::new("sh")
+            .args(["-c", script, BINARY])
+            .arg(&self.folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("sh starts");
+        let stdin = child.stdin.take().expect("piped");
+        let stdout = child.stdout.take().expect("piped");
+        self.process = Some((child, stdin));
+        let (ready, readiness) = mpsc::channel();
+        let log = Arc::clone(&self.log);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if line.contains("Ready to process requests") {
+                    let _ = ready.send(());
+                }
+                let mut log = log.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+            // Its end closes the channel.
+        });
+        if readiness.recv_timeout(START_LIMIT).is_ok() {
+            return Ok(());
+        }
+        self.stop();
+        Err(self.log())
+    }
+
+    fn write_configuration(&self) {
+        let Options { address, secret, users, message_authenticator, authorize, .. } = &self.options;
+        let folder = self.folder.display();
+        let (authentication_port, accounting_port) = (self.authentication_port, self.accounting_port);
+        let family = if address.is_ipv6() { "ipv6addr" } else { "ipv4addr" };
+        let sign =
+            if *message_authenticator { "update reply {\n        &Message-Authenticator := 0x00\n        }" } else { "" };
+        let configuration = format!(
+            r#"
+prefix = /usr
+libdir = /usr/lib/freeradius
+raddbdir = {folder}
+logdir = {folder}
+run_dir = {folder}
+pidfile = {folder}/radiusd.pid
+max_request_time = 30
+cleanup_delay = 2
+max_requests = 65536
+hostname_lookups = no
+proxy_requests = no
+log {{ destination = stdout }}
+security {{
+    max_attributes = 200
+    reject_delay = 0
+    status_server = no
+}}
+thread pool {{
+    start_servers = 2
+    max_servers = 4
+    min_spare_servers = 1
+    max_spare_servers = 3
+    max_queue_size = 65536
+}}
+client all4 {{
+    ipaddr = 127.0.0.0/8
+    secret = "{secret}"
+    require_message_authenticator = yes
+}}
+client all6 {{
+    ipv6addr = ::1
+    secret = "{secret}"
+    require_message_authenticator = yes
+}}
+modules {{
+    pap {{ }}
+    chap {{ }}
+    mschap {{
+        use_mppe = yes
+        require_encryption = no
+        require_strong = no
+    }}
+    files {{ filename = {folder}/users }}
+    detail accounting {{ filename = {folder}/accounting }}
+    detail requests {{ filename = {folder}/requests }}
+}}
+server default {{
+    listen {{
+        type = auth
+        {family} = {address}
+        port = {authentication_port}
+    }}
+    listen {{
+        type = acct
+        {family} = {address}
+        port = {accounting_port}
+    }}
+    authorize {{
+        {authorize}
+        requests
+        chap
+        mschap
+        files
+        pap
+    }}
+    authenticate {{
+        Auth-Type PAP {{
+            pap
+        }}
+        Auth-Type CHAP {{
+            chap
+        }}
+        Auth-Type MS-CHAP {{
+            mschap
+        }}
+    }}
+    accounting {{
+        accounting
+    }}
+    post-auth {{
+        {sign}
+        Post-Auth-Type REJECT {{
+            {sign}
+        }}
+        Post-Auth-Type CHALLENGE {{
+            {sign}
+        }}
+    }}
+}}
+"#
+        );
+        fs::write(self.folder.join("radiusd.conf"), configuration).unwrap();
+        fs::write(self.folder.join("dictionary"), "$INCLUDE /usr/share/freeradius/dictionary\n").unwrap();
+        fs::write(self.folder.join("users"), users).unwrap();
+    }
+}
+
+impl Drop for FreeRadius {
+    fn drop(&mut self) {
+        self.stop();
+        if std::thread::panicking() {
+            eprintln!("FreeRADIUS said:\n{}", self.log());
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Two ports that nobody listened on a moment ago.
+pub fn free_ports(address: IpAddr) -> (u16, u16) {
+    let sockets = [(); 2].map(|()| UdpSocket::bind((address, 0)).expect("a free port"));
+    let [first, second] = sockets.map(|socket| socket.local_addr().expect("bound").port());
+    (first, second)
+}
+
+fn new_folder() -> PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("tollgate-freeradius-{}-{count}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
