@@ -1,0 +1,84 @@
+//! Network namespaces of a test's own: nothing that it binds or routes is seen by another test or by the machine.
+
+use std::process::Command;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::need;
+use crate::process::bound_to_us;
+
+/// Names begin with this and carry the id of the process that made them, so that those of dead processes are known.
+const PREFIX: &str = "tgtest-";
+
+/// A namespace with its loopback up; removed when dropped.
+pub struct Namespace {
+    name: String,
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Namespace {
+    /// Makes one. The first in a process also removes what killed tests left behind.
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        static SWEEP: Once = Once::new();
+        need::root();
+        SWEEP.call_once(sweep);
+        let name = format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        ip(&["netns", "add", &name]);
+        let namespace = Self { name };
+        namespace.ip(&["link", "set", "lo", "up"]);
+        namespace
+    }
+
+    /// A command that runs inside and dies with this process.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = bound_to_us(need::program("ip"));
+        command.args(["netns", "exec", &self.name]).arg(program);
+        command
+    }
+
+    /// `ip` inside; panics when it fails.
+    pub fn ip(&self, arguments: &[&str]) {
+        let mut all = vec!["-n", self.name.as_str()];
+        all.extend(arguments);
+        ip(&all);
+    }
+
+    /// Its name, for `ip netns exec`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed by the next run's sweep.
+        let _ = Command::new(need::program("ip")).args(["netns", "delete", &self.name]).output();
+    }
+}
+
+fn ip(arguments: &[&str]) {
+    let output = Command::new(need::program("ip")).args(arguments).output().expect("ip can be run");
+    assert!(
+        output.status.success(),
+        "ip {}: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+}
+
+/// Removes namespaces whose makers are dead.
+fn sweep() {
+    let Ok(entries) = std::fs::read_dir("/run/netns") else { return };
+    for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+        let maker = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        if maker.is_some_and(|maker| !std::path::Path::new("/proc").join(maker).exists()) {
+            let _ = Command::new(need::program("ip")).args(["netns", "delete", &name]).output();
+        }
+    }
+}
