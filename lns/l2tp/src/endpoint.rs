@@ -75,8 +75,10 @@ impl Endpoint {
             return Err(DropReason::WrongPath);
         }
         let (session, token) = tunnel.data_in(now, &header)?;
-        let id = tunnel.id;
-        self.follow(id, path);
+        let (id, moved) = (tunnel.id, tunnel.path != path);
+        if moved {
+            self.follow(id, path);
+        }
         self.shared.counters.data_in = self.shared.counters.data_in.wrapping_add(1);
         Ok(Received::Data { key: SessionKey { tunnel: id, session }, token, frame: header.frame })
     }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use zeroize::Zeroize;
+
 use crate::codes::{CdnResult, ErrorCode, ProxyAuthenType, StopResult};
 use crate::ids::{SessionKey, TunnelId};
 use crate::info::{DropReason, TunnelInfo};
@@ -120,6 +122,12 @@ pub struct ProxyAuth {
     pub id: Option<u8>,
     /// The user's response; the password itself for PAP and text.
     pub response: Option<Vec<u8>>,
+}
+
+impl Drop for ProxyAuth {
+    fn drop(&mut self) {
+        self.response.zeroize();
+    }
 }
 
 impl fmt::Debug for ProxyAuth {

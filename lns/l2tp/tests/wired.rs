@@ -14,6 +14,8 @@ mod flood;
 mod golden;
 #[path = "wired/peer.rs"]
 mod peer;
+#[path = "wired/refusals.rs"]
+mod refusals;
 #[path = "wired/setup.rs"]
 mod setup;
 #[path = "wired/storms.rs"]

@@ -52,7 +52,7 @@ fn the_longest_value_fits_and_a_longer_one_is_cut() {
     let mut writer = AvpWriter::new(MessageType::Sccrq, None);
     writer.put(Attribute::HostName, &[b'x'; 2000]);
     let body = writer.finish();
-    let name = read(&body)[1].clone().unwrap();
+    let name = read(&body)[1].unwrap();
     assert_eq!(name.value.len(), MAX_VALUE);
 }
 

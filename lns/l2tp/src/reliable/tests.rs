@@ -137,6 +137,23 @@ fn silence_is_met_with_seven_sendings_and_then_given_up() {
 }
 
 #[test]
+fn every_acknowledgement_begins_a_new_cycle() {
+    let mut channel = channel(4);
+    let mut now = Instant::now();
+    for acknowledged in 1..=3 {
+        channel.send(0, vec![1]);
+        for _ in 0..SCHEDULE.tries {
+            sent(&mut channel, now);
+            now = channel.deadline().unwrap();
+            assert_eq!(channel.alarm(now, &SCHEDULE), Alarm::Retransmit);
+        }
+        sent(&mut channel, now);
+        channel.receive(now, &SCHEDULE, 0, acknowledged, true);
+    }
+    assert!(channel.is_drained());
+}
+
+#[test]
 fn a_timeout_halves_the_threshold_and_sends_with_the_newest_nr() {
     let mut channel = channel(8);
     let now = Instant::now();

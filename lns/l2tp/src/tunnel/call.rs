@@ -361,7 +361,7 @@ fn connected_of(call: &IncomingCall, sequencing_required: bool) -> Iccn {
         proxy_name: auth.as_ref().and_then(|auth| auth.name.clone()),
         proxy_challenge: auth.as_ref().and_then(|auth| auth.challenge.clone()),
         proxy_id: auth.as_ref().and_then(|auth| auth.id),
-        proxy_response: auth.and_then(|auth| auth.response),
+        proxy_response: auth.as_ref().and_then(|auth| auth.response.clone()),
         private_group: call.private_group.clone(),
         rx_speed: call.rx_speed,
         sequencing_required,

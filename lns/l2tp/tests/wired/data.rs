@@ -129,6 +129,19 @@ fn a_source_port_that_changes_in_mid_life_is_followed() {
 }
 
 #[test]
+fn a_tunnel_that_moved_with_its_data_is_found_by_path_where_it_is_now() {
+    let mut peer = Peer::new(lns_config());
+    peer.connect();
+    let session = peer.call(3);
+    peer.path = from_port(50_001);
+    let packet = [&[0, 2][..], &peer.theirs.to_be_bytes(), &session.to_be_bytes(), &[0xff]].concat();
+    assert!(matches!(peer.raw(&packet), Received::Data { .. }));
+    peer.theirs = 0;
+    peer.say(0, &body(MessageType::StopCcn, &[avp(9, &[0, 7]), avp(1, &[0, 1, 0, 0])]));
+    assert_eq!(peer.lns.tunnel_ends().len(), 1);
+}
+
+#[test]
 fn another_address_in_the_clear_is_not_followed() {
     let mut wire = Wire::new(lac_config(), lns_config());
     let (lac, lns) = wire.call();

@@ -194,6 +194,26 @@ fn a_peer_that_acknowledges_and_does_not_go_on_is_given_up_too() {
 }
 
 #[test]
+fn a_call_that_ended_during_its_set_up_leaves_no_timer() {
+    let mut peer = Peer::new(lns_config());
+    peer.connect();
+    let quiet = peer.lns.endpoint.next_timeout();
+    peer.now += Duration::from_secs(1);
+    for session in 1..50_u16 {
+        peer.say(0, &body(MessageType::Icrq, &[avp(14, &session.to_be_bytes()), avp(15, &[0, 0, 0, 1])]));
+        peer.hear();
+        peer.say(0, &body(MessageType::Cdn, &[avp(1, &[0, 1, 0, 0]), avp(14, &session.to_be_bytes())]));
+        peer.hear();
+    }
+    peer.zlb();
+    let hello = peer.lns.endpoint.next_timeout();
+    assert_eq!(hello, quiet.map(|quiet| quiet + Duration::from_secs(1)), "the Hello's, and no earlier one");
+    peer.pass(Duration::from_secs(60));
+    assert_eq!(peer.names(), ["HELLO"]);
+    assert!(peer.lns.endpoint.next_timeout().unwrap() <= peer.now + Duration::from_secs(1));
+}
+
+#[test]
 fn a_lac_whose_icrq_is_never_answered_hears_of_it() {
     // The LNS takes tunnels but its ICRP never comes: a peer that acknowledges and no more.
     let mut config = lns_config();
