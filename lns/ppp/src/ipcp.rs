@@ -182,7 +182,7 @@ impl Negotiable for Ipcp {
             if self.gives.is_some() {
                 // Our address is ours. Whoever cannot live with it may live without knowing it.
                 if hint.kind == IP_ADDRESS {
-                    self.objections += 1;
+                    self.objections = self.objections.saturating_add(1);
                     if self.objections >= MOST_OBJECTIONS {
                         self.address = None;
                     }

@@ -290,6 +290,10 @@ impl Negotiable for Lcp {
         list
     }
 
+    fn is_marked_by_magic(&self) -> bool {
+        self.peer.magic != 0
+    }
+
     fn judge(
         &mut self,
         asked: &[ConfigOption<'_>],

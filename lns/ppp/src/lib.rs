@@ -9,6 +9,23 @@
 //!
 //! A frame starts at the PPP address field or, without it, at the protocol field; there is neither flag, escaping
 //! nor frame check sequence, as in L2TP (RFC 2661 5.1).
+//!
+//! ```
+//! use std::{sync::Arc, time::Instant};
+//! use tollgate_ppp::{AuthProtocol, Link, Phase, ServerConfig};
+//! use tollgate_sansio::Entropy;
+//!
+//! let config = ServerConfig { methods: vec![AuthProtocol::MsChapV2], ..ServerConfig::default() };
+//! let mut link = Link::server(Arc::new(config), Entropy::from_seed([0; 32]));
+//! link.start(Instant::now());
+//! while let Some(frame) = link.poll_frame() {
+//!     assert_eq!(frame[..4], [0xFF, 0x03, 0xC0, 0x21]); // LCP, to be sent to the peer
+//! }
+//! while let Some(event) = link.poll_event() {
+//!     println!("{event:?}");
+//! }
+//! assert_eq!(link.phase(), Phase::Establish);
+//! ```
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

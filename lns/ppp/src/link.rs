@@ -149,7 +149,7 @@ impl Link {
         self.enter_authentication(now);
         match proxy.auth.as_ref().and_then(|auth| auth.take_over(config, &mut self.shared)) {
             Some(taken) => {
-                self.authentications += 1;
+                self.authentications = self.authentications.wrapping_add(1);
                 self.auth = Auth::Server(Box::new(taken));
             }
             None => self.start_authentication(now),

@@ -5,7 +5,8 @@
 //! - An answer to a Configure-Request is taken once; copies of it are ignored rather than counted as crossed
 //!   connections.
 //! - A copy of the very Configure-Request that was acknowledged last, arriving while open, is acknowledged again
-//!   without a restart; only a third copy in a row restarts.
+//!   without a restart; only a third copy in a row restarts. A copy has the same identifier, or another one and the
+//!   same magic number, which a peer that starts over would have drawn anew.
 //! - A Nak that is repeated because its request was repeated does not count against Max-Failure: it was lost, not
 //!   disregarded.
 //! - The restart counter is set anew when the layer goes down, so that a renegotiation has all its tries.
@@ -43,6 +44,11 @@ pub(crate) trait Negotiable {
 
     /// The options of our Configure-Request as things stand.
     fn request(&self) -> Vec<u8>;
+
+    /// True if the request that the peer was granted bears a number that it draws anew whenever it starts over.
+    fn is_marked_by_magic(&self) -> bool {
+        false
+    }
 
     /// Looks into the peer's Configure-Request. `naks_left` is false once Max-Failure Naks have gone out: then what
     /// would be a Nak has to be a Reject (RFC 1661 4.6). An error ends the link.
@@ -97,7 +103,7 @@ pub(crate) struct Negotiator<O> {
     /// Identifier of the request that we objected to last, and whether by a Nak.
     objected: Option<(u8, bool)>,
     /// Rounds without agreement.
-    rounds: u8,
+    rounds: u16,
     /// Identifier and fingerprint of the request that we acknowledged last.
     acknowledged: Option<(u8, u64)>,
     copies: u8,
@@ -201,10 +207,11 @@ impl<O: Negotiable> Negotiator<O> {
             return self.fire(Input::ConfigureRequestGood, now, shared, Some((packet, None)));
         }
         let fingerprint = fingerprint(packet.data);
-        if self.state == State::Opened
-            && self.acknowledged == Some((packet.identifier, fingerprint))
-            && self.copies < MOST_COPIES
-        {
+        let copy = self.acknowledged.is_some_and(|(identifier, acknowledged)| {
+            acknowledged == fingerprint
+                && (identifier == packet.identifier || self.options.is_marked_by_magic())
+        });
+        if self.state == State::Opened && copy && self.copies < MOST_COPIES {
             self.copies += 1;
             shared.send(O::PROTOCOL, CONFIGURE_ACK, packet.identifier, packet.data);
             return Outcome::default();
@@ -326,7 +333,7 @@ impl<O: Negotiable> Negotiator<O> {
     fn count_round(&mut self, shared: &Shared, outcome: &mut Outcome) {
         self.rounds = self.rounds.saturating_add(1);
         let timers = shared.timers;
-        let most = timers.max_configure.saturating_add(timers.max_failure).saturating_mul(2);
+        let most = 2 * (u16::from(timers.max_configure) + u16::from(timers.max_failure));
         if self.rounds > most && outcome.stop.is_none() {
             outcome.stop = Some(DownReason::NotConverging(O::NAME));
         }

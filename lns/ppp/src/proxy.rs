@@ -15,7 +15,8 @@ const MS_CHAP_V1: u16 = 5;
 /// The LCP packets a LAC reports in its ICCN: option lists, from the first option on, without the packet header.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProxyLcp<'a> {
-    /// Initial Received LCP CONFREQ (AVP 26).
+    /// Initial Received LCP CONFREQ (AVP 26). What the peer asked for first says nothing about what was agreed on,
+    /// so that nothing hangs on it here.
     pub initial_received: Option<&'a [u8]>,
     /// Last Sent LCP CONFREQ (AVP 27).
     pub last_sent: Option<&'a [u8]>,

@@ -492,8 +492,14 @@ fn a_client_answers_a_challenge_on_the_open_link() {
     let told = script.events.iter().filter(|event| matches!(event, Event::Authenticated { .. })).count();
     assert_eq!(told, 1);
     script.send(CHAP, 1, 9, &[&[4][..], &[2; 4]].concat());
+    for _ in 0..10 {
+        script.one();
+        script.wait();
+    }
+    assert!(script.link.is_up(), "a verdict on an open link that never comes");
+    script.send(CHAP, 1, 10, &[&[4][..], &[3; 4]].concat());
     script.one();
-    script.send(CHAP, 4, 9, b"no more");
+    script.send(CHAP, 4, 10, b"no more");
     script.acknowledge_terminate();
     assert_eq!(script.down(), Some(&DownReason::AuthenticationFailed));
 }

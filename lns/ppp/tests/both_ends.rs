@@ -58,3 +58,58 @@ fn the_client_gets_its_address_and_both_agree_on_it() {
     assert_eq!(pair.client.link.peer_mru(), 1400);
     assert!(pair.now - pair.begun < Duration::from_secs(1), "nothing had to be repeated");
 }
+
+#[test]
+fn a_wrong_password_is_told_to_both_sides() {
+    for method in ALL {
+        let mut client = client_config(&[method]);
+        client.password = Zeroizing::new(b"open sesam".to_vec());
+        let mut pair = Pair::new(server_config(&[method]), client);
+        pair.start();
+        pair.run(LIMIT);
+        // The client ends at once; whether the server's own goodbye crosses its, depends on the retries offered.
+        let reason = pair.server.down_reason().unwrap();
+        assert!(
+            matches!(reason, DownReason::AuthenticationFailed | DownReason::PeerTerminated { .. }),
+            "{method} {reason}"
+        );
+        assert_eq!(pair.client.down_reason(), Some(&DownReason::AuthenticationFailed), "{method}");
+        let told = pair.client.events.iter().find_map(|event| match event {
+            Event::AuthenticationFailed { message, code, retry } => Some((message.as_slice(), *code, *retry)),
+            _ => None,
+        });
+        let expected = match method {
+            AuthProtocol::MsChapV1 | AuthProtocol::MsChapV2 => (Some(691), true),
+            AuthProtocol::Pap | AuthProtocol::ChapMd5 | AuthProtocol::Eap => (None, false),
+        };
+        assert_eq!(told, Some((&b"Access denied"[..], expected.0, expected.1)), "{method}");
+    }
+}
+
+#[test]
+fn a_server_that_closes_says_why() {
+    let mut pair = Pair::of(&ALL, &ALL);
+    pair.start();
+    pair.run_until_settled(LIMIT);
+    let now = pair.now;
+    pair.server.link.close(now, CloseReason { text: "session timeout".to_owned() });
+    pair.drain();
+    assert_eq!(pair.server.link.phase(), Phase::Terminate);
+    assert_eq!(pair.server.link.ending(), Some(&DownReason::Closed));
+    pair.run(LIMIT);
+    assert_eq!(pair.server.down_reason(), Some(&DownReason::Closed));
+    let reason = DownReason::PeerTerminated { text: "session timeout".to_owned(), windows_error: None };
+    assert_eq!(pair.client.down_reason(), Some(&reason));
+    assert_eq!(reason.to_string(), "the peer hung up: session timeout");
+}
+
+#[test]
+fn the_same_seeds_give_the_same_session() {
+    let record = || {
+        let mut pair = Pair::of(&ALL, &ALL);
+        pair.start();
+        pair.run_until_settled(LIMIT);
+        (format!("{:?}", pair.server.events), pair.frames)
+    };
+    assert_eq!(record(), record());
+}

@@ -480,6 +480,35 @@ fn a_copy_of_the_request_that_was_acknowledged_changes_nothing_but_a_third_one_r
 }
 
 #[test]
+fn a_repeated_request_under_a_new_identifier_is_known_by_its_magic_number() {
+    let (mut script, request) = Script::started(&[Pap]);
+    script.open_lcp(&request, &MAGIC);
+    script.send(LCP, 1, 2, &MAGIC);
+    assert_eq!(script.one(), Packet { protocol: LCP, code: 2, id: 2, data: MAGIC.to_vec() });
+    assert_eq!(script.link.phase(), Phase::Authenticate);
+
+    let (mut script, request) = Script::started(&[Pap]);
+    script.open_lcp(&request, &[7, 2]);
+    script.send(LCP, 1, 2, &[7, 2]);
+    assert_eq!(script.link.phase(), Phase::Establish, "without one the peer may have started over");
+}
+
+#[test]
+fn an_endless_negotiation_stops_with_the_largest_counters_too() {
+    let config = ServerConfig { max_configure: u32::MAX, max_failure: u32::MAX, ..server_config(&[Pap]) };
+    let (mut script, request) = Script::started_with(config);
+    let mut id = request.id;
+    for round in 0..1000 {
+        script.send(LCP, 3, id, &[1, 4, 4, round as u8]);
+        match script.one() {
+            Packet { code: 1, id: next, .. } => id = next,
+            _ => break,
+        }
+    }
+    assert_eq!(script.link.phase(), Phase::Terminate);
+}
+
+#[test]
 fn copies_of_an_ack_are_ignored() {
     let (mut script, request) = Script::started(&[Pap]);
     script.open_lcp(&request, &MAGIC);

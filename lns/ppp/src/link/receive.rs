@@ -131,6 +131,7 @@ impl Link {
             }
             return;
         }
+        self.echo_loops = 0;
         let mut data = Vec::with_capacity(packet.data.len().max(4));
         data.extend_from_slice(&ours.to_be_bytes());
         data.extend_from_slice(reader.rest());

@@ -87,6 +87,10 @@ impl Supplicant {
             return;
         };
         shared.send(Protocol::CHAP, RESPONSE, answer.identifier, &answer.data);
+        if self.timer.is_none() {
+            // What was judged is over now that the server asks for more.
+            self.answers.clear();
+        }
         if self.answers.len() >= MOST_ANSWERS {
             self.answers.remove(0);
         }
@@ -170,6 +174,10 @@ impl Supplicant {
         match self.timer {
             Some(due) if due <= now && self.attempt >= shared.timers.max_configure => {
                 self.timer = None;
+                if self.passed {
+                    // The link was open before this challenge and is none the worse for a verdict that got lost.
+                    return Step::Wait;
+                }
                 Step::Failed(DownReason::NegotiationTimeout(Phase::Authenticate))
             }
             Some(due) if due <= now => {
