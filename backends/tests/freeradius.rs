@@ -1,5 +1,9 @@
 //! The RADIUS backend against a real FreeRADIUS.
 
+#[path = "freeradius/accounting.rs"]
+mod accounting;
+#[path = "freeradius/failures.rs"]
+mod failures;
 #[path = "support/freeradius.rs"]
 mod harness;
 
@@ -13,8 +17,10 @@ use tokio::runtime::Handle;
 use tollgate_aaa::accounting::{AccountingError, Authentic, Record, RecordKind, TerminateCause, Traffic};
 use tollgate_aaa::{
     AccountingMode, Attributes, AuthMethod, AuthRequest, Backend, Credentials, FramedAddress, GroupSettings,
-    Reactivation, RejectReason, Secret, ServerGroup, ServerState, ServerType, SessionContext, Verdict,
+    LoginOutcome, LoginRequest, Reactivation, RejectReason, Router, Secret, ServerGroup, ServerState,
+    ServerType, SessionContext, TunnelGroupRoute, Verdict,
 };
+use tollgate_backends::local::{LocalBackend, StoredPassword, User};
 use tollgate_backends::radius::{RadiusBackend, RadiusSettings};
 use tollgate_mschap::{
     Direction, KeyStrength, NtHash, challenge_response, generate_nt_response, master_key, nt_password_hash,
@@ -69,14 +75,6 @@ token Auth-Type := Accept, Response-Packet-Type := Access-Challenge
 
 DEFAULT Auth-Type := Reject
     Reply-Message = "who are you?"
-"#;
-
-const SLOW: &str = r#"
-    if (&User-Name == "slow") {
-        update control {
-            &Tmp-String-0 := `/bin/sleep 2`
-        }
-    }
 "#;
 
 fn server() -> FreeRadius {
@@ -345,88 +343,6 @@ async fn a_request_says_everything_about_the_session() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_silence_with_a_hint() {
-    let server = server();
-    let settings = RadiusSettings {
-        key: Secret::from("another".to_owned()),
-        timeout: Duration::from_secs(1),
-        ..settings(&server)
-    };
-    let backend = backend(settings);
-    let why = silence(ask(&backend, "joe", &credentials(AuthMethod::Pap, "joe", PASSWORD)).await);
-    // FreeRADIUS drops what is not signed with its own secret.
-    assert!(why.contains("did not answer within 1 s"), "{why}");
-}
-
-#[tokio::test]
-async fn a_server_that_is_down_is_silence_and_datagrams_are_sent_again() {
-    let (authentication_port, accounting_port) = harness::free_ports(Ipv4Addr::LOCALHOST.into());
-    let backend = backend(RadiusSettings {
-        authentication_port,
-        accounting_port,
-        timeout: Duration::from_secs(1),
-        retry_interval: Duration::from_millis(300),
-        ..RadiusSettings::new("127.0.0.1", Secret::from("testing123".to_owned()))
-    });
-    let begun = Instant::now();
-    let why = silence(ask(&backend, "joe", &credentials(AuthMethod::Pap, "joe", PASSWORD)).await);
-    assert!((1.0..1.5).contains(&begun.elapsed().as_secs_f64()), "{:?}", begun.elapsed());
-    assert!(why.contains("(4 sent)"), "{why}");
-    assert_eq!(backend.counters().values().retransmissions, 3);
-}
-
-fn group(servers: &[&Arc<RadiusBackend>]) -> ServerGroup {
-    let settings = GroupSettings {
-        name: "corp".to_owned(),
-        server_type: ServerType::Radius,
-        max_failed_attempts: 2,
-        reactivation: Reactivation::Depletion { dead_time: Duration::from_secs(600) },
-        accounting_mode: AccountingMode::Single,
-    };
-    ServerGroup::new(settings, servers.iter().map(|server| Arc::clone(server) as Arc<dyn Backend>).collect())
-}
-
-#[tokio::test]
-async fn the_second_server_takes_over_when_the_first_dies_in_a_storm() {
-    let (mut first, second) = (server(), server());
-    let quick = |server: &FreeRadius| RadiusSettings {
-        timeout: Duration::from_secs(1),
-        retry_interval: Duration::from_millis(400),
-        ..settings(server)
-    };
-    let (one, two) = (backend(quick(&first)), backend(quick(&second)));
-    let group = Arc::new(group(&[&one, &two]));
-    let storm = |count: usize| {
-        let logins: Vec<_> = (0..count)
-            .map(|_| {
-                let group = Arc::clone(&group);
-                tokio::spawn(async move {
-                    let verdict = ask(&*group, "joe", &credentials(AuthMethod::Pap, "joe", PASSWORD)).await;
-                    matches!(verdict, Verdict::Accept(_))
-                })
-            })
-            .collect();
-        async move {
-            for login in logins {
-                assert!(login.await.expect("no panic"), "a login was lost");
-            }
-        }
-    };
-    storm(200).await;
-    let second_half = storm(200);
-    first.stop();
-    second_half.await;
-    storm(200).await;
-    let status = group.status();
-    assert_eq!(status.servers[0].state, ServerState::Failed);
-    assert_eq!(status.servers[1].state, ServerState::Active);
-    assert!(status.servers[1].counters.accepts >= 200);
-    let begun = Instant::now();
-    storm(1).await;
-    assert!(begun.elapsed() < Duration::from_millis(500), "a failed server is left out");
-}
-
-#[tokio::test]
 async fn more_than_256_questions_are_under_way_at_once() {
     let server = server();
     let backend = backend(settings(&server));
@@ -447,36 +363,6 @@ async fn more_than_256_questions_are_under_way_at_once() {
 }
 
 #[tokio::test]
-async fn a_slow_server_is_waited_for_and_does_not_hold_up_others() {
-    let server = FreeRadius::start(Options {
-        users: USERS.to_owned(),
-        authorize: SLOW.to_owned(),
-        ..Options::default()
-    });
-    let patient = backend(RadiusSettings { retry_interval: Duration::from_millis(500), ..settings(&server) });
-    let slow = {
-        let patient = Arc::clone(&patient);
-        tokio::spawn(
-            async move { ask(&patient, "slow", &credentials(AuthMethod::Pap, "slow", PASSWORD)).await },
-        )
-    };
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let begun = Instant::now();
-    accepted(ask(&patient, "joe", &credentials(AuthMethod::Pap, "joe", PASSWORD)).await);
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
-    // Sent again with the same identifier: the server knows it for the same and answers once.
-    accepted(slow.await.expect("no panic"));
-    assert!(patient.counters().retransmissions.load(Ordering::Relaxed) >= 2);
-
-    let hasty = backend(RadiusSettings { timeout: Duration::from_secs(1), ..settings(&server) });
-    silence(ask(&hasty, "slow", &credentials(AuthMethod::Pap, "slow", PASSWORD)).await);
-    // The answer comes too late and finds nobody.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let counters = hasty.counters().values();
-    assert_eq!((counters.unexpected, counters.bad_authenticators), (1, 0));
-}
-
-#[tokio::test]
 async fn answers_without_message_authenticator_are_believed_only_where_configured() {
     let server = FreeRadius::start(Options {
         users: USERS.to_owned(),
@@ -493,51 +379,6 @@ async fn answers_without_message_authenticator_are_believed_only_where_configure
 }
 
 #[tokio::test]
-async fn servers_are_reached_by_ipv6_and_by_name() {
-    let address = IpAddr::V6(Ipv6Addr::LOCALHOST);
-    let six = FreeRadius::start(Options { users: USERS.to_owned(), address, ..Options::default() });
-    let by_address = backend(RadiusSettings { address: "::1".to_owned(), ..settings(&six) });
-    assert_eq!(by_address.address(), format!("[::1]:{}", six.authentication_port));
-    accepted(ask(&by_address, "joe", &credentials(AuthMethod::Pap, "joe", PASSWORD)).await);
-
-    // `localhost` may mean ::1 first, where nothing listens: the next address is tried after the silence.
-    let four = server();
-    let by_name = backend(RadiusSettings {
-        address: "localhost".to_owned(),
-        timeout: Duration::from_secs(1),
-        ..settings(&four)
-    });
-    let mut verdict = ask(&by_name, "joe", &credentials(AuthMethod::Pap, "joe", PASSWORD)).await;
-    for _ in 0..10 {
-        if matches!(verdict, Verdict::Accept(_)) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        verdict = ask(&by_name, "joe", &credentials(AuthMethod::Pap, "joe", PASSWORD)).await;
-    }
-    accepted(verdict);
-
-    let nowhere = backend(RadiusSettings {
-        address: "no-such-host.invalid".to_owned(),
-        timeout: Duration::from_secs(2),
-        ..settings(&four)
-    });
-    let why = silence(ask(&nowhere, "joe", &credentials(AuthMethod::Pap, "joe", PASSWORD)).await);
-    assert!(why.contains("the name no-such-host.invalid was not resolved"), "{why}");
-}
-
-#[tokio::test]
-async fn a_server_that_comes_back_is_asked_again() {
-    let mut server = server();
-    let backend = backend(RadiusSettings { timeout: Duration::from_secs(1), ..settings(&server) });
-    accepted(ask(&backend, "joe", &credentials(AuthMethod::Pap, "joe", PASSWORD)).await);
-    server.stop();
-    silence(ask(&backend, "joe", &credentials(AuthMethod::Pap, "joe", PASSWORD)).await);
-    server.start_again();
-    accepted(ask(&backend, "joe", &credentials(AuthMethod::Pap, "joe", PASSWORD)).await);
-}
-
-#[tokio::test]
 async fn a_server_configured_without_ms_chap_v2_is_never_asked_so() {
     let server = server();
     let backend = backend(RadiusSettings { ms_chap_v2_capable: false, ..settings(&server) });
@@ -546,117 +387,4 @@ async fn a_server_configured_without_ms_chap_v2_is_never_asked_so() {
         matches!(verdict, Verdict::Reject(reject) if matches!(reject.reason, RejectReason::CannotBeSent(_)))
     );
     assert_eq!(server.request_detail(), "");
-}
-
-fn record(kind: RecordKind, ago: Duration) -> Record {
-    Record {
-        kind,
-        user_name: b"joe".to_vec(),
-        tunnel_group: "sales".to_owned(),
-        context: context(),
-        framed_ip: Some(Ipv4Addr::new(10, 4, 5, 7)),
-        classes: vec![b"OU=sales;".to_vec(), vec![0x00, 0xff]],
-        method: AuthMethod::Pap,
-        authentic: Authentic::Radius,
-        session_time: Duration::from_secs(61),
-        counters: Traffic {
-            input_octets: (3 << 32) + 5,
-            output_octets: (1 << 32) + 6,
-            input_packets: 70,
-            output_packets: 80,
-        },
-        terminate_cause: (kind == RecordKind::Stop).then_some(TerminateCause::IdleTimeout),
-        event_time: SystemTime::now() - ago,
-        policy: "sales".to_owned(),
-    }
-}
-
-#[tokio::test]
-async fn accounting_is_acknowledged_and_says_everything() {
-    let server = server();
-    let backend = backend(settings(&server));
-    for kind in [RecordKind::Start, RecordKind::Interim, RecordKind::Stop] {
-        let ago = if kind == RecordKind::Stop { Duration::from_secs(30) } else { Duration::ZERO };
-        assert_eq!(backend.account(&record(kind, ago)).await, Ok(()), "{kind}");
-    }
-    let detail = server.accounting_detail();
-    let records: Vec<&str> = detail.split("\n\n").filter(|record| !record.trim().is_empty()).collect();
-    assert_eq!(records.len(), 3, "{detail}");
-    let common = [
-        "User-Name = \"joe\"",
-        "NAS-IP-Address = 192.0.2.1",
-        "NAS-Identifier = \"gate.example.net\"",
-        "NAS-Port = 77",
-        "NAS-Port-Type = Virtual",
-        "Service-Type = Framed-User",
-        "Framed-Protocol = PPP",
-        "Framed-IP-Address = 10.4.5.7",
-        "Class = 0x4f553d73616c65733b",
-        "Class = 0x00ff",
-        "Acct-Authentic = RADIUS",
-        "Acct-Session-Id = \"64f00000-0001\"",
-        "Tunnel-Type:0 = L2TP",
-        "Calling-Station-Id = \"198.51.100.9\"",
-        "Event-Timestamp = ",
-        "ASA-TunnelGroupName = \"sales\"",
-        "ASA-ClientType = L2TP/IPsec",
-        "ASA-SessionType = Cisco-VPN-Client/IKEv1",
-    ];
-    let usage = [
-        "Acct-Session-Time = 61",
-        "Acct-Input-Octets = 5",
-        "Acct-Input-Gigawords = 3",
-        "Acct-Output-Octets = 6",
-        "Acct-Output-Gigawords = 1",
-        "Acct-Input-Packets = 70",
-        "Acct-Output-Packets = 80",
-    ];
-    let has = |record: &str, line: &str| record.lines().any(|one| one.trim().starts_with(line));
-    for (record, status) in records.iter().zip(["Start", "Interim-Update", "Stop"]) {
-        assert!(has(record, &format!("Acct-Status-Type = {status}")), "{record}");
-        for line in common {
-            assert!(has(record, line), "missing {line} in\n{record}");
-        }
-        for line in usage {
-            assert_eq!(has(record, line), status != "Start", "{line} in\n{record}");
-        }
-        assert_eq!(has(record, "Acct-Terminate-Cause = Idle-Timeout"), status == "Stop", "{record}");
-    }
-    assert!(has(records[0], "Acct-Delay-Time = 0"), "{}", records[0]);
-    assert!(has(records[2], "Acct-Delay-Time = 30"), "{}", records[2]);
-}
-
-#[tokio::test]
-async fn accounting_to_a_dead_server_or_with_a_wrong_secret_is_not_acknowledged() {
-    let server = server();
-    let wrong = RadiusSettings {
-        key: Secret::from("another".to_owned()),
-        timeout: Duration::from_secs(2),
-        retry_interval: Duration::from_secs(1),
-        ..settings(&server)
-    };
-    let result = backend(wrong).account(&record(RecordKind::Start, Duration::ZERO)).await;
-    assert!(matches!(result, Err(AccountingError::NoAnswer(_))), "{result:?}");
-    assert_eq!(server.accounting_detail(), "");
-}
-
-#[tokio::test]
-async fn a_record_that_is_sent_again_is_acknowledged_by_the_server_that_comes_back() {
-    let mut server = server();
-    let backend = backend(RadiusSettings {
-        timeout: Duration::from_secs(20),
-        retry_interval: Duration::from_secs(1),
-        ..settings(&server)
-    });
-    server.stop();
-    let told = {
-        let backend = Arc::clone(&backend);
-        tokio::spawn(async move { backend.account(&record(RecordKind::Stop, Duration::ZERO)).await })
-    };
-    tokio::time::sleep(Duration::from_millis(2500)).await;
-    server.start_again();
-    assert_eq!(told.await.expect("no panic"), Ok(()));
-    let detail = server.accounting_detail();
-    // The time on the way grew, and with it the record.
-    assert!(!detail.contains("Acct-Delay-Time = 0"), "{detail}");
 }

@@ -221,3 +221,41 @@ async fn the_status_lists_every_server_group_once() {
     let names: Vec<String> = world.router().status().into_iter().map(|group| group.name).collect();
     assert_eq!(names, ["LOCAL", "corp"]);
 }
+
+/// Counts warnings on this thread.
+#[derive(Clone, Default)]
+struct Warnings(Arc<std::sync::atomic::AtomicUsize>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_refusal_is_one_warning_and_an_accept_none() {
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
+    let count = || warnings.0.swap(0, std::sync::atomic::Ordering::Relaxed);
+    let router = World::new(Act::Accept, Act::Accept, Act::Accept).router();
+    router.login(login("joe", "arrival", Pap)).await;
+    assert_eq!(count(), 0);
+    router.login(login("joe#nosuch", "arrival", Pap)).await;
+    assert_eq!(count(), 1);
+    let router = World::new(Act::Reject, Act::Accept, Act::Accept).router();
+    router.login(login("joe", "arrival", Pap)).await;
+    assert_eq!(count(), 1);
+    let router = World::new(Act::Silent, Act::Silent, Act::Accept).router();
+    router.login(login("joe", "arrival", Chap)).await;
+    assert_eq!(count(), 1);
+}

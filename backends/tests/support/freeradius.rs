@@ -165,8 +165,11 @@ impl FreeRadius {
         let folder = self.folder.display();
         let (authentication_port, accounting_port) = (self.authentication_port, self.accounting_port);
         let family = if address.is_ipv6() { "ipv6addr" } else { "ipv4addr" };
-        let sign =
-            if *message_authenticator { "update reply {\n        &Message-Authenticator := 0x00\n        }" } else { "" };
+        let sign = if *message_authenticator {
+            "update reply {\n        &Message-Authenticator := 0x00\n        }"
+        } else {
+            ""
+        };
         let configuration = format!(
             r#"
 prefix = /usr
