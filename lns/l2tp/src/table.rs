@@ -34,6 +34,11 @@ impl TunnelTable {
         self.tunnels.get_mut(entry).map(|tunnel| &mut **tunnel)
     }
 
+    /// Whether this id, if any tunnel has it, belongs to a tunnel of this table and not to one of another shard.
+    pub(crate) fn owns(&self, id: u16) -> bool {
+        id == 0 || self.ids.slot_of(id).is_some()
+    }
+
     /// An id that no tunnel has; `None` when every id is in use.
     pub(crate) fn free_id(&mut self) -> Option<TunnelId> {
         // A full table is told by its size: the search would go through every id for each request of a flood.

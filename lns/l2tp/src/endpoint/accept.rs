@@ -230,6 +230,10 @@ impl Endpoint {
         if let Some(id) = self.by_peer.get(&(path, PeerTunnelId::from(peer))).copied() {
             return self.deliver(now, id, path, header, body);
         }
+        if !self.tunnels.owns(header.tunnel) {
+            // Another shard's; an acknowledgement from here would keep it from there.
+            return Err(reason);
+        }
         let answer =
             ControlHeader { tunnel: peer.get(), session: 0, ns: header.nr, nr: header.ns.wrapping_add(1) };
         self.shared.counters.zlb_out += 1;

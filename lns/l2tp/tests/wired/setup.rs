@@ -276,6 +276,21 @@ fn shards_find_their_own_from_the_first_octets() {
 }
 
 #[test]
+fn the_end_of_another_shards_tunnel_is_left_to_that_shard() {
+    let ids = IdSpace { shard: 2, shard_bits: 2 };
+    let mut peer = Peer::new(lns_config());
+    peer.lns.endpoint =
+        tollgate_l2tp::Endpoint::new(lns_config(), ids, tollgate_sansio::Entropy::from_seed([3; 32]));
+    let stop = body(MessageType::StopCcn, &[avp(9, &[0, 7]), avp(1, &[0, 1, 0, 0])]);
+    peer.theirs = 0x101;
+    assert!(matches!(peer.say(0, &stop), Received::Dropped(_)));
+    assert!(peer.datagrams().is_empty());
+    peer.theirs = 0x102;
+    assert_eq!(peer.say(0, &stop), Received::Control, "ours, if there were one: acknowledged");
+    assert_eq!(peer.names(), ["ZLB"]);
+}
+
+#[test]
 fn a_tunnel_up_tells_who_is_there() {
     let mut wire = Wire::new(lac_config(), lns_config());
     wire.open();
