@@ -310,16 +310,13 @@ impl Link {
     fn after_lcp(&mut self, now: Instant, outcome: Outcome) {
         if let Some(reason) = outcome.stop {
             self.end(now, reason);
-            return;
-        }
-        if outcome.down && self.ending.is_none() {
+        } else if outcome.down && self.ending.is_none() {
             self.renegotiate(now);
-        }
-        if outcome.up && self.ending.is_none() {
+        } else if outcome.up && self.ending.is_none() {
             self.enter_authentication(now);
             self.start_authentication(now);
         }
-        if outcome.finished {
+        if outcome.finished && !self.down_told {
             self.ending.get_or_insert(DownReason::NegotiationTimeout(Phase::Establish));
             self.down();
         }

@@ -113,6 +113,8 @@ pub struct Pair {
     pub server: End,
     pub client: End,
     pub weather: Weather,
+    /// Frame number, octet and the bits to turn in it.
+    pub corrupt: Vec<(usize, usize, u8)>,
     /// (arrival, serial, to the server?, frame)
     wire: Vec<(Instant, u64, bool, Vec<u8>)>,
     serial: u64,
@@ -134,6 +136,7 @@ impl Pair {
             server: end(Link::server(Arc::new(server), Entropy::from_seed([1; 32]))),
             client: end(Link::client(Arc::new(client), Entropy::from_seed([2; 32]))),
             weather: Weather { fates: Vec::new(), next: 0 },
+            corrupt: Vec::new(),
             wire: Vec::new(),
             serial: 0,
             thinking: Duration::from_millis(50),
@@ -156,7 +159,11 @@ impl Pair {
     pub fn drain(&mut self) {
         for to_server in [false, true] {
             let end = if to_server { &mut self.client } else { &mut self.server };
-            while let Some(frame) = end.link.poll_frame() {
+            while let Some(mut frame) = end.link.poll_frame() {
+                for &(_, at, bits) in self.corrupt.iter().filter(|(number, ..)| *number == self.frames) {
+                    let length = frame.len();
+                    frame[at % length] ^= bits;
+                }
                 self.frames += 1;
                 let fate = self.weather.fate();
                 let mut copies: Vec<Duration> = match fate % 16 {

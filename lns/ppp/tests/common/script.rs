@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tollgate_mschap::{NtHash, generate_nt_response};
 use tollgate_ppp::{
     AuthDecision, AuthProtocol, AuthRequest, ClientConfig, DownReason, Event, Link, ServerConfig,
 };
@@ -246,4 +247,36 @@ pub fn option(list: &[u8], kind: u8) -> Option<Vec<u8>> {
         rest = after;
     }
     None
+}
+
+pub fn reject(retry: bool) -> AuthDecision {
+    AuthDecision::Reject { message: b"Access denied".to_vec(), code: 691, retry }
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|octet| format!("{octet:02X}")).collect()
+}
+
+pub fn unhex(text: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(text).unwrap();
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+/// A server whose CHAP challenge is out, and that challenge.
+pub fn challenged(method: AuthProtocol) -> (Script, Packet, Vec<u8>) {
+    let mut script = Script::lcp_open(&[method]);
+    let challenge = script.one();
+    assert_eq!((challenge.protocol, challenge.code), (CHAP, 1));
+    let size = usize::from(challenge.data[0]);
+    let value = challenge.data[1..=size].to_vec();
+    assert_eq!(&challenge.data[size + 1..], b"tollgate");
+    (script, challenge, value)
+}
+
+pub fn v2_response(challenge: &[u8], peer: u8, user: &str, password: &str) -> ([u8; 24], Vec<u8>) {
+    let peer = [peer; 16];
+    let hash = NtHash::from_password(password);
+    let response = generate_nt_response(challenge.try_into().unwrap(), &peer, user.as_bytes(), &hash);
+    let data = [&[49][..], &peer, &[0; 8], &response, &[0], user.as_bytes()].concat();
+    (response, data)
 }
