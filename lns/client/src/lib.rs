@@ -2,5 +2,6 @@
 //! L2TP as a LAC and PPP as the caller, and keep their inner side in memory: no device, no right is needed.
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod dial;
 pub mod ip;

@@ -1,6 +1,7 @@
 //! The command line: what each command takes, and its exit codes.
 
 pub(crate) mod aaa_test;
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod dial;
@@ -47,6 +48,9 @@ enum Command {
                             Exit codes: 0 connected (and every ping answered), 1 a stage failed."
     )]
     Dial(dial::Arguments),
+    /// Load a server and print what it did and what that cost, one JSON line a run.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Ask the AAA router without a call.
     #[command(subcommand)]
     Aaa(AaaCommand),
@@ -155,6 +159,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Dial(arguments) => dial::run(&arguments),
+        Command::Bench(command) => bench::run(&command),
         Command::Aaa(AaaCommand::Test(arguments)) => aaa_test::run(&arguments),
         Command::User(command) => user::run(command),
         Command::Show(arguments) => show::show(&arguments),

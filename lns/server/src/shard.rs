@@ -11,7 +11,6 @@ mod message;
 mod quiet;
 mod refusal;
 mod session;
-mod timers;
 
 use std::collections::HashMap;
 use std::io;
@@ -23,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 use tollgate_l2tp::{Endpoint, IdSpace, Path, SessionKey};
-use tollgate_sansio::Entropy;
+use tollgate_sansio::{Deadlines, Entropy};
 
 use crate::inner::Inner;
 use crate::shared::Shared;
@@ -36,7 +35,6 @@ pub(crate) use session::Ending;
 
 use quiet::Quiet;
 use session::Session;
-use timers::Timers;
 
 /// Batches taken from the socket, and packets from the inside, before the other side gets its turn.
 const TURNS: usize = 4;
@@ -80,7 +78,8 @@ pub(crate) struct Shard {
     by_address: HashMap<Ipv4Addr, u32>,
     /// Networks behind clients of this shard: network, mask, session.
     networks: Vec<(u32, u32, u32)>,
-    timers: Timers,
+    /// Session and generation, by when they want to be looked at.
+    timers: Deadlines<(u32, u32)>,
     generation: u32,
     outbound: Outbound,
     quiet: Quiet,
@@ -128,7 +127,7 @@ impl Shard {
             by_key: HashMap::new(),
             by_address: HashMap::new(),
             networks: Vec::new(),
-            timers: Timers::default(),
+            timers: Deadlines::default(),
             generation: 0,
             outbound: Outbound::new(),
             quiet: Quiet::default(),

@@ -196,10 +196,10 @@ impl Inbound {
         }
         let remote = address_of(&self.batch.names[index])?;
         let mut local = socket.local;
-        if local.ip().is_unspecified() {
-            if let Some(ip) = destination_of(&header.msg_hdr) {
-                local.set_ip(ip);
-            }
+        if local.ip().is_unspecified()
+            && let Some(ip) = destination_of(&header.msg_hdr)
+        {
+            local.set_ip(ip);
         }
         let length = (header.msg_len as usize).min(DATAGRAM);
         Some(Datagram { remote, local, bytes: &mut self.batch.buffers[index][..length] })

@@ -104,7 +104,7 @@ fn demonstrate(arguments: &Arguments) -> Result<(), String> {
 }
 
 /// A password that nobody knows beforehand.
-fn random_password() -> Result<Zeroizing<Vec<u8>>, String> {
+pub(super) fn random_password() -> Result<Zeroizing<Vec<u8>>, String> {
     let mut bytes = Zeroizing::new([0u8; 12]);
     SystemRandom::new().fill(bytes.as_mut()).map_err(|_| "the system gives no random numbers".to_owned())?;
     Ok(Zeroizing::new(bytes.iter().map(|octet| b'a' + octet % 26).collect()))

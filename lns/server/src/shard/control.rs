@@ -434,7 +434,7 @@ impl Shard {
         let Some(due) = session.next_due() else { return };
         if session.armed.is_none_or(|armed| due < armed) {
             session.armed = Some(due);
-            self.timers.enter(due, token, session.handle.generation);
+            self.timers.enter(due, (token, session.handle.generation));
         }
     }
 
