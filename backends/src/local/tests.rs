@@ -185,27 +185,21 @@ async fn an_accept_carries_policy_and_address() {
     assert_eq!(attributes.framed_address, Some(FramedAddress::Address([10, 4, 5, 7].into())));
 }
 
-/// The median of a few, so that one hiccup of the machine does not matter.
-async fn time_of(backend: &LocalBackend, name: &str, credentials: &Credentials) -> Duration {
-    let mut times = Vec::new();
-    for _ in 0..7 {
-        let begun = Instant::now();
-        words(backend, name, credentials).await;
-        times.push(begun.elapsed());
-    }
-    times.sort_unstable();
-    times[3]
-}
-
 #[tokio::test]
 async fn an_unknown_user_takes_as_long_as_a_wrong_password() {
     let backend = LocalBackend::in_memory(people());
-    let wrong_argon2 = time_of(&backend, "ann", &pap(b"x")).await;
-    let wrong_nt = time_of(&backend, "joe", &pap(b"x")).await;
-    let unknown = time_of(&backend, "nobody", &pap(b"x")).await;
-    for (what, time) in [("an NT user", wrong_nt), ("nobody", unknown)] {
-        let ratio = time.as_secs_f64() / wrong_argon2.as_secs_f64();
-        assert!((0.4..2.5).contains(&ratio), "{what}: {time:?} against {wrong_argon2:?}");
+    // The shortest of many, taken in turn: a busy machine makes some longer but none shorter.
+    let mut times = [Duration::MAX; 3];
+    for _ in 0..15 {
+        for (name, time) in ["ann", "joe", "nobody"].into_iter().zip(&mut times) {
+            let begun = Instant::now();
+            words(&backend, name, &pap(b"x")).await;
+            *time = begun.elapsed().min(*time);
+        }
+    }
+    let [argon2_user, nt_user, nobody] = times.map(|time| time.as_secs_f64());
+    for time in [nt_user, nobody] {
+        assert!((0.5..2.0).contains(&(time / argon2_user)), "{times:?}");
     }
 }
 

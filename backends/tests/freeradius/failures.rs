@@ -56,8 +56,8 @@ fn group(servers: &[&Arc<RadiusBackend>]) -> ServerGroup {
 async fn the_second_server_takes_over_when_the_first_dies_in_a_storm() {
     let (mut first, second) = (server(), server());
     let quick = |server: &FreeRadius| RadiusSettings {
-        timeout: Duration::from_secs(1),
-        retry_interval: Duration::from_millis(400),
+        timeout: Duration::from_secs(3),
+        retry_interval: Duration::from_millis(700),
         ..settings(server)
     };
     let (one, two) = (backend(quick(&first)), backend(quick(&second)));
@@ -89,7 +89,7 @@ async fn the_second_server_takes_over_when_the_first_dies_in_a_storm() {
     assert!(status.servers[1].counters.accepts >= 200);
     let begun = Instant::now();
     storm(1).await;
-    assert!(begun.elapsed() < Duration::from_millis(500), "a failed server is left out");
+    assert!(begun.elapsed() < Duration::from_secs(2), "a failed server is left out");
 }
 
 #[tokio::test]
@@ -172,8 +172,8 @@ async fn a_server_that_comes_back_is_asked_again() {
 async fn local_takes_over_when_the_last_server_dies_in_a_storm() {
     let mut only = server();
     let quick = RadiusSettings {
-        timeout: Duration::from_secs(1),
-        retry_interval: Duration::from_millis(400),
+        timeout: Duration::from_secs(3),
+        retry_interval: Duration::from_millis(700),
         ..settings(&only)
     };
     let radius = Arc::new(group(&[&backend(quick)]));
@@ -232,7 +232,7 @@ async fn local_takes_over_when_the_last_server_dies_in_a_storm() {
     let begun = Instant::now();
     let after = storm(AuthMethod::Pap).await;
     assert!(accepts(&after) == 100 && after.iter().all(|outcome| outcome.fell_back));
-    assert!(begun.elapsed() < Duration::from_secs(1), "the dead group is skipped");
+    assert!(begun.elapsed() < Duration::from_secs(2), "the dead group is skipped");
     let chap = storm(AuthMethod::Chap).await;
     assert_eq!(accepts(&chap), 0);
     for outcome in chap {
