@@ -83,7 +83,7 @@ pub struct LnsConfig {
     pub inner_address: Ipv4Addr,
     /// `client-to-client`: forwarding between clients; default false.
     pub client_to_client: bool,
-    /// `shards`, 1 to 64; default: one for each processor.
+    /// `shards`, 1 to 64; default: one for every two processors.
     pub shards: Option<usize>,
     /// `ppp-echo-interval` in seconds, 5 to 3,600; default 30.
     pub echo_interval: Duration,

@@ -6,6 +6,7 @@ pub mod guest;
 pub mod namespace;
 pub mod need;
 pub mod process;
+pub mod radius;
 
 pub mod tollgate;
 

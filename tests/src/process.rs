@@ -1,6 +1,6 @@
 //! Child processes that never outlive the test, and whose output is kept for the moment it fails.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,9 +23,16 @@ pub fn bound_to_us(program: impl AsRef<std::ffi::OsStr>) -> Command {
 
 impl Process {
     /// Starts a command made by [`bound_to_us`].
-    pub fn start(name: &str, mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub fn start(name: &str, command: Command) -> Self {
+        Self::start_with_input(name, command, "")
+    }
+
+    /// Starts one that reads `input` and then the end of its standard input.
+    pub fn start_with_input(name: &str, mut command: Command, input: &str) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        // One that refuses its arguments does not read its input.
+        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
         let lines = Arc::new(Mutex::new(Vec::new()));
         collect(child.stdout.take().expect("piped"), Arc::clone(&lines));
         collect(child.stderr.take().expect("piped"), Arc::clone(&lines));

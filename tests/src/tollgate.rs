@@ -61,34 +61,31 @@ pub struct Server {
     inside: Option<String>,
 }
 
+/// `[lns]` of a server on loopback that takes plain L2TP on a port of its own.
+pub const LOOPBACK: &str =
+    "[lns]\nhostname = \"vpn\"\nrequire-ipsec = false\nl2tp-listen = \"127.0.0.1:0\"\nshards = 2\n";
+
 impl Server {
     /// Starts a server with this configuration; `{dir}` in it stands for the server's own folder. In a namespace it
     /// gets a TUN device, without one the inside stays in memory.
     pub fn start(config: &str, users: &[(&str, &str)], namespace: Option<&Namespace>) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let file = folder.path().join("tollgate.toml");
-        let config = config.replace("{dir}", &folder.path().display().to_string());
-        let admin = folder.path().join("admin.sock");
-        std::fs::write(&file, format!("{config}\n[admin]\nsocket = \"{}\"\n", admin.display()))
-            .expect("writable");
-        let users_file = folder.path().join("users.toml");
-        for (name, password) in users {
-            let users_file = users_file.display().to_string();
-            let added = output(&["user", "add", name, "--mschap", "--users", &users_file], password);
-            assert!(added.status.success(), "{}", text(&added).0);
-        }
-        let (mut command, inside) = match namespace {
-            Some(namespace) => (namespace.command(binary()), Some(namespace.name().to_owned())),
-            None => (bound_to_us(binary()), None),
-        };
-        command.args(["serve", "--log", "debug", "--config"]).arg(&file);
-        if namespace.is_none() {
-            command.arg("--no-tun");
-        }
-        let mut process = Process::start("tollgate", command);
-        process.wait_for_line("serving", Duration::from_secs(10));
-        wait_until("the admin socket is there", Duration::from_secs(5), || admin.exists());
+        let folder = prepare(config, users);
+        let inside = namespace.map(|namespace| namespace.name().to_owned());
+        let process = launch(folder.path(), inside.as_deref(), "debug");
         Self { folder, process, inside }
+    }
+
+    /// The same on loopback with every word logged that there is.
+    pub fn start_tracing(config: &str, users: &[(&str, &str)]) -> Self {
+        let folder = prepare(config, users);
+        let process = launch(folder.path(), None, "trace");
+        Self { folder, process, inside: None }
+    }
+
+    /// Ends it as [`Self::stop`] does and starts it again in the same folder.
+    pub fn restart(&mut self) {
+        self.terminate();
+        self.process = launch(self.folder.path(), self.inside.as_deref(), "debug");
     }
 
     /// Where it listens, from its log.
@@ -143,6 +140,27 @@ impl Server {
         }
     }
 
+    /// `tollgate dial` in the background, connected; ended when dropped, without a goodbye.
+    pub fn dial_and_hold(&self, user: &str, method: &str, password: &str, more: &[&str]) -> Process {
+        let address = self.address();
+        let mut command = match &self.inside {
+            Some(name) => {
+                let mut command = bound_to_us(crate::need::program("ip"));
+                command.args(["netns", "exec", name]).arg(binary());
+                command
+            }
+            None => bound_to_us(binary()),
+        };
+        command.args(["dial", address.as_str(), "--user", user, "--auth", method, "--timeout", "20"]);
+        if !more.contains(&"--hold") {
+            command.args(["--hold", "600"]);
+        }
+        command.args(more);
+        let mut process = Process::start_with_input("dial", command, password);
+        process.wait_for_line("  ipcp ", Duration::from_secs(30));
+        process
+    }
+
     /// Changes the configuration and has it read anew.
     pub fn reload(&mut self, change: impl FnOnce(String) -> String) {
         let file = self.folder.path().join("tollgate.toml");
@@ -158,9 +176,48 @@ impl Server {
 
     /// Ends it with SIGTERM; it must end with 0 within ten seconds.
     pub fn stop(mut self) -> Vec<String> {
-        self.process.signal(libc::SIGTERM);
-        assert_eq!(self.process.wait(Duration::from_secs(10)), Some(0), "serve ends with 0 after SIGTERM");
+        self.terminate();
         std::thread::sleep(Duration::from_millis(50));
         self.process.lines()
     }
+
+    fn terminate(&mut self) {
+        self.process.signal(libc::SIGTERM);
+        assert_eq!(self.process.wait(Duration::from_secs(10)), Some(0), "serve ends with 0 after SIGTERM");
+    }
+}
+
+/// A folder with `tollgate.toml` and `users.toml`.
+fn prepare(config: &str, users: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let config = config.replace("{dir}", &folder.path().display().to_string());
+    let admin = folder.path().join("admin.sock");
+    let config = format!("{config}\n[admin]\nsocket = \"{}\"\n", admin.display());
+    std::fs::write(folder.path().join("tollgate.toml"), config).expect("writable");
+    let users_file = folder.path().join("users.toml").display().to_string();
+    for (name, password) in users {
+        let added = output(&["user", "add", name, "--mschap", "--users", &users_file], password);
+        assert!(added.status.success(), "{}", text(&added).0);
+    }
+    folder
+}
+
+fn launch(folder: &Path, namespace: Option<&str>, log: &str) -> Process {
+    let mut command = match namespace {
+        Some(namespace) => {
+            let mut command = bound_to_us(crate::need::program("ip"));
+            command.args(["netns", "exec", namespace]).arg(binary());
+            command
+        }
+        None => bound_to_us(binary()),
+    };
+    command.args(["serve", "--log", log, "--config"]).arg(folder.join("tollgate.toml"));
+    if namespace.is_none() {
+        command.arg("--no-tun");
+    }
+    let mut process = Process::start("tollgate", command);
+    process.wait_for_line("serving", Duration::from_secs(10));
+    let admin = folder.join("admin.sock");
+    wait_until("the admin socket is there", Duration::from_secs(5), || admin.exists());
+    process
 }

@@ -219,9 +219,10 @@ impl Server {
     }
 }
 
-/// One for each processor: packets and the control side of a call share a shard.
+/// One for every two processors: the others serve the AAA side and the kernel's share of each packet. A single shard
+/// also spares the kernel the choice of a TUN queue.
 fn default_shards() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(16)
+    std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2).min(16)
 }
 
 fn bind(address: SocketAddr, count: usize) -> Result<Vec<UdpSocket>, StartError> {
