@@ -175,29 +175,42 @@ impl FailureLog {
             let (shared, lockout) = (Arc::clone(&self.shared), self.lockout);
             tokio::spawn(async move {
                 tokio::time::sleep(PERIOD).await;
-                shared.write_scheduled.store(false, Ordering::Release);
-                *lock(&shared.written) = Some(Instant::now());
-                write(&shared, lockout).await;
+                if shared.write_scheduled.swap(false, Ordering::AcqRel) {
+                    *lock(&shared.written) = Some(Instant::now());
+                    write(&shared, lockout).await;
+                }
             });
+        }
+    }
+}
+
+impl Drop for FailureLog {
+    /// A stop must not forget the failures of the last second: what was to be written later is written now.
+    fn drop(&mut self) {
+        if self.shared.write_scheduled.swap(false, Ordering::AcqRel) {
+            self.shared.write(self.lockout);
         }
     }
 }
 
 async fn write(shared: &Arc<Shared>, lockout: Lockout) {
     let shared = Arc::clone(shared);
-    let written = tokio::task::spawn_blocking(move || {
-        let Some(file) = &shared.file else { return };
+    // A blocking task only fails when the runtime is going down.
+    let _ = tokio::task::spawn_blocking(move || shared.write(lockout)).await;
+}
+
+impl Shared {
+    fn write(&self, lockout: Lockout) {
+        let Some(file) = &self.file else { return };
         let text = {
-            let mut failures = lock(&shared.failures);
+            let mut failures = lock(&self.failures);
             lockout.tidy(&mut failures, SystemTime::now());
             failures.render()
         };
         if let Err(error) = atomic::replace(file, text.as_bytes()) {
             warn!(file = %file.display(), %error, "cannot write the wrong passwords down, a restart will forget them");
         }
-    });
-    // A blocking task only fails when the runtime is going down.
-    let _ = written.await;
+    }
 }
 
 fn read(file: &Path) -> Failures {
