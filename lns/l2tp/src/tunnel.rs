@@ -143,7 +143,7 @@ impl Tunnel {
             Message::Iccn(connected) => self.iccn(shared, now, session, *connected),
             Message::Ocrq(request) => self.ocrq(shared, now, &request),
             Message::Ocrp(_) | Message::Occn(_) => self.call_out_of_turn(shared, now, session, message_type),
-            Message::Cdn(notice) => self.cdn(shared, now, session, *notice),
+            Message::Cdn(notice) => self.cdn(shared, session, *notice),
             // Line errors and character maps of a LAC's asynchronous line; there is none behind this end.
             Message::Wen(_) | Message::Sli(_) => {}
         }

@@ -29,6 +29,8 @@ pub(crate) enum Request {
     Aaa,
     /// Address pools.
     Pools,
+    /// What the shards count.
+    Counters,
     /// End sessions.
     Disconnect(Selector),
 }
@@ -97,6 +99,13 @@ async fn answer(shared: &Shared, request: Request) -> serde_json::Value {
         Request::Tunnels => serde_json::to_value(gather(shared, Message::Tunnels).await),
         Request::Aaa => serde_json::to_value(shared.snapshot.load().router.status()),
         Request::Pools => serde_json::to_value(shared.pools.status()),
+        Request::Counters => {
+            let mut sums = std::collections::BTreeMap::<String, u64>::new();
+            for (name, value) in gather(shared, Message::Counters).await {
+                *sums.entry(name).or_default() += value;
+            }
+            serde_json::to_value(sums)
+        }
         Request::Disconnect(selector) => {
             let mut ended = 0;
             for post in shared.all_posts() {

@@ -68,13 +68,13 @@ pub(crate) struct Grant {
 }
 
 /// Decides one login.
-pub(crate) async fn decide(shared: Arc<Shared>, handle: Handle, request: LoginRequest) -> Decision {
+pub(crate) async fn decide(shared: &Arc<Shared>, handle: Handle, request: LoginRequest) -> Decision {
     let snapshot = shared.snapshot.load_full();
     let outcome = snapshot.router.login(request).await;
     match &outcome.verdict {
         Verdict::Accept(attributes) => {
             let attributes = attributes.clone();
-            match accept(&shared, &snapshot, handle, &outcome, &attributes) {
+            match accept(shared, &snapshot, handle, &outcome, &attributes) {
                 Ok(decision) => decision,
                 Err(refusal) => refusal.into_decision(&outcome),
             }

@@ -191,6 +191,11 @@ impl Server {
                 }
             }
         }
+        for name in snapshot.config.server_groups.keys() {
+            if let Some(group) = snapshot.router.server_group(name) {
+                self.dispatcher.adopt(group);
+            }
+        }
         self.shared.snapshot.store(Arc::new(snapshot));
         for post in self.shared.all_posts() {
             post.send(Message::Reloaded);

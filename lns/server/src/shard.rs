@@ -1,15 +1,19 @@
 //! A shard: one thread that owns a socket, its tunnels and sessions, and a queue to the inside. Shards share nothing on
 //! the packet path; what is decided elsewhere (logins) comes as a message.
 //!
-//! `control` turns what the L2TP and PPP machines say into deeds, `data` carries packets, `session` is what a session
-//! is, `message` what others may ask.
+//! `control` turns what the L2TP and PPP machines say into deeds, `lifetime` takes a session from its login to its stop
+//! record, `data` carries packets, `session` is what a session is, `message` what others may ask, `report` what they
+//! hear, `drain` the way out.
 
 mod control;
 mod data;
+mod drain;
 mod icmp;
+mod lifetime;
 mod message;
 mod quiet;
 mod refusal;
+mod report;
 mod session;
 
 use std::collections::HashMap;
@@ -29,7 +33,7 @@ use crate::shared::Shared;
 use tollgate_sys::event::{Bell, Waiter};
 use tollgate_sys::udp::{BATCH, Inbound, Outbound, UdpSocket};
 
-pub(crate) use control::credentials_of;
+pub(crate) use lifetime::credentials_of;
 pub(crate) use message::{Message, Selector, SessionReport, TunnelReport};
 pub(crate) use session::Ending;
 
@@ -172,7 +176,7 @@ impl Shard {
                     if length == 0 {
                         break;
                     }
-                    self.to_client(now, &mut packet[..length]);
+                    self.carry_out(now, &mut packet[..length]);
                 }
             }
             self.outbound.flush(&self.socket);

@@ -21,12 +21,11 @@ use super::{BenchError, Target};
 /// What happened to a call or a tunnel.
 pub(super) enum Happening {
     TunnelUp(TunnelRef),
-    TunnelDown(TunnelRef),
+    TunnelDown,
     CallUp {
         call: usize,
     },
     CallDown {
-        call: usize,
         why: String,
     },
     /// An inner packet came for a call; its length.
@@ -281,9 +280,7 @@ impl Generator {
                 Some(TunnelEvent::TunnelUp { tunnel, .. }) => {
                     heard(Happening::TunnelUp(TunnelRef { port: index, tunnel }))
                 }
-                Some(TunnelEvent::TunnelDown { tunnel, .. }) => {
-                    heard(Happening::TunnelDown(TunnelRef { port: index, tunnel }));
-                }
+                Some(TunnelEvent::TunnelDown { .. }) => heard(Happening::TunnelDown),
                 Some(TunnelEvent::SessionUp { key, .. }) => {
                     let token = port.endpoint.session_info(key).map_or(0, |info| info.token);
                     self.start_link(now, token as usize, heard);
@@ -358,7 +355,7 @@ impl Generator {
         if !entry.ended {
             entry.ended = true;
             entry.link = None;
-            heard(Happening::CallDown { call, why });
+            heard(Happening::CallDown { why });
         }
     }
 }

@@ -117,7 +117,7 @@ pub(super) fn open_tunnels(
                 waiting.remove(&tunnel);
                 up.push(tunnel);
             }
-            Happening::TunnelDown(_) => failed = true,
+            Happening::TunnelDown => failed = true,
             Happening::CallUp { .. } | Happening::CallDown { .. } | Happening::Packet(_) => {}
         })?;
         if failed || Instant::now() > deadline {
@@ -165,12 +165,12 @@ pub(super) fn open_sessions(
                 settled += 1;
                 ups.push((call, Instant::now()));
             }
-            Happening::CallDown { why, .. } => {
+            Happening::CallDown { why } => {
                 settled += 1;
                 outcome.failed += 1;
                 outcome.first_failure.get_or_insert(why);
             }
-            Happening::TunnelUp(_) | Happening::TunnelDown(_) | Happening::Packet(_) => {}
+            Happening::TunnelUp(_) | Happening::TunnelDown | Happening::Packet(_) => {}
         })?;
         for (call, at) in ups.drain(..) {
             outcome.latencies.push(at.saturating_duration_since(generator.calls[call].began));

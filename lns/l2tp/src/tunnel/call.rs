@@ -160,11 +160,12 @@ impl Tunnel {
     }
 
     /// any state, CDN: clean up. A LAC that hangs up before our ICRP arrived names its own id only.
-    pub(super) fn cdn(&mut self, shared: &mut Shared, now: Instant, session: u16, notice: Cdn) {
+    pub(super) fn cdn(&mut self, shared: &mut Shared, session: u16, notice: Cdn) {
         let by_peer = |id: NonZeroU16| self.sessions.find_peer(PeerSessionId::from(id));
         let found = self.sessions.get(session).or_else(|| notice.assigned_session.and_then(by_peer));
         let Some(id) = found.map(|session| session.id) else {
-            return self.unknown_call(shared, now, session, MessageType::Cdn);
+            // Clients hang up a call that we have ended a moment before: nothing is wrong.
+            return;
         };
         let Cdn { result, error, message, q931_cause, ppp_cause, .. } = notice;
         let parts = [

@@ -22,6 +22,8 @@ enum What {
     Aaa,
     /// Address pools and how full they are.
     Pools,
+    /// What was received, sent and dropped, by reason.
+    Counters,
 }
 
 /// Which running server.
@@ -84,6 +86,7 @@ pub(crate) fn show(arguments: &ShowArguments) -> ExitCode {
         What::Tunnels => Request::Tunnels,
         What::Aaa => Request::Aaa,
         What::Pools => Request::Pools,
+        What::Counters => Request::Counters,
     };
     let answer = match arguments.running.ask(&request) {
         Ok(answer) => answer,
@@ -98,6 +101,11 @@ pub(crate) fn show(arguments: &ShowArguments) -> ExitCode {
         What::Tunnels => print_tunnels(&read(answer)),
         What::Aaa => print_aaa(&answer),
         What::Pools => print_pools(&answer),
+        What::Counters => {
+            for (name, value) in answer.as_object().into_iter().flatten() {
+                println!("{name:<32} {value}");
+            }
+        }
     }
     ExitCode::SUCCESS
 }

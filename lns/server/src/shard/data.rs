@@ -34,6 +34,22 @@ pub(super) struct DataCounters {
     pub(super) too_big: u64,
 }
 
+impl DataCounters {
+    /// Each count with its name.
+    pub(super) fn values(&self) -> [(&'static str, u64); 8] {
+        [
+            ("data-unusable", self.unusable),
+            ("data-spoofed", self.spoofed),
+            ("data-client-to-client", self.client_to_client),
+            ("data-filtered", self.filtered),
+            ("data-undelivered", self.undelivered),
+            ("data-no-client", self.no_client),
+            ("data-malformed", self.malformed),
+            ("data-too-big", self.too_big),
+        ]
+    }
+}
+
 /// Length of an IPv4 packet by its own header; `None` when the header and the octets at hand do not agree.
 fn ipv4_length(packet: &[u8]) -> Option<usize> {
     let header = packet.first_chunk::<20>()?;
@@ -52,7 +68,7 @@ fn destination(packet: &[u8]) -> Ipv4Addr {
 
 impl Shard {
     /// A PPP frame from a client.
-    pub(super) fn from_client(&mut self, now: Instant, token: u32, frame: &mut [u8]) {
+    pub(super) fn carry_in(&mut self, now: Instant, token: u32, frame: &mut [u8]) {
         let Some(session) = self.sessions.get_mut(token as usize) else { return };
         let live = match &mut session.stage {
             Stage::Live(live) => live,
@@ -97,7 +113,7 @@ impl Shard {
                 self.counters.client_to_client += 1;
                 return;
             }
-            return self.to_client(now, packet);
+            return self.carry_out(now, packet);
         }
         if !self.inner.deliver(packet) {
             self.counters.undelivered += 1;
@@ -110,14 +126,14 @@ impl Shard {
     }
 
     /// A packet from the inside, for a client of this shard or of another.
-    pub(super) fn to_client(&mut self, now: Instant, packet: &mut [u8]) {
+    pub(super) fn carry_out(&mut self, now: Instant, packet: &mut [u8]) {
         let Some(length) = ipv4_length(packet) else {
             self.counters.malformed += 1;
             return;
         };
         let packet = &mut packet[..length];
         match self.shared.owners.shard_of(destination(packet)) {
-            Some(owner) if owner == self.index => self.to_own_client(now, packet),
+            Some(owner) if owner == self.index => self.deliver_out(now, packet),
             Some(owner) => {
                 // The kernel learns the right queue from the client's own packets; until then they change hands here.
                 if let Some(post) = self.shared.post(owner) {
@@ -141,7 +157,7 @@ impl Shard {
     }
 
     /// A packet for a client of this shard.
-    pub(super) fn to_own_client(&mut self, now: Instant, packet: &mut [u8]) {
+    pub(super) fn deliver_out(&mut self, now: Instant, packet: &mut [u8]) {
         let Some(token) = self.session_of(destination(packet)) else {
             self.counters.no_client += 1;
             return;

@@ -16,6 +16,8 @@ pub(crate) enum Message {
     Decision {
         /// Whose.
         handle: Handle,
+        /// Which of the link's requests was decided; after a renegotiation there is a newer one.
+        round: u32,
         /// What.
         decision: Decision,
     },
@@ -41,6 +43,8 @@ pub(crate) enum Message {
     Sessions(oneshot::Sender<Vec<SessionReport>>),
     /// `show tunnels`.
     Tunnels(oneshot::Sender<Vec<TunnelReport>>),
+    /// `show counters`.
+    Counters(oneshot::Sender<Vec<(String, u64)>>),
     /// The configuration was swapped.
     Reloaded,
     /// Close everything properly and end.
