@@ -30,6 +30,8 @@ pub struct Options {
     pub ports: Option<(u16, u16)>,
     /// Statements in front of the `authorize` section, in FreeRADIUS's language.
     pub authorize: String,
+    /// Network namespace to run in, by its name.
+    pub namespace: Option<String>,
 }
 
 impl Default for Options {
@@ -41,6 +43,7 @@ impl Default for Options {
             message_authenticator: true,
             ports: None,
             authorize: String::new(),
+            namespace: None,
         }
     }
 }
@@ -110,6 +113,12 @@ impl FreeRadius {
         self.launch().unwrap_or_else(|log| panic!("FreeRADIUS does not start again:\n{log}"));
     }
 
+    /// Gives all clients another secret from its next start on.
+    pub fn change_secret(&mut self, secret: &str) {
+        secret.clone_into(&mut self.options.secret);
+        self.write_configuration();
+    }
+
     /// Accounting records that it has written, in FreeRADIUS's detail format.
     pub fn accounting_detail(&self) -> String {
         fs::read_to_string(self.folder.join("accounting")).unwrap_or_default()
@@ -129,7 +138,15 @@ impl FreeRadius {
         // The shell ends the server when our end of its standard input closes, however this process ends.
         let script =
             "\"$0\" -f -l stdout -d \"$1\" & server=$!; exec >&- 2>&-; read -r _; kill -9 $server; wait";
-        let mut child = Command::new("sh")
+        let mut command = match &self.options.namespace {
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace, "sh"]);
+                command
+            }
+            None => Command::new("sh"),
+        };
+        let mut child = command
             .args(["-c", script, BINARY])
             .arg(&self.folder)
             .stdin(Stdio::piped())
