@@ -38,6 +38,9 @@ impl Device {
 
     /// Gives it its address and MTU and sets it up.
     pub fn configure(&self, address: Ipv4Addr, mtu: u16) -> io::Result<()> {
+        // Clients have no IPv6 address: spare them the kernel's router solicitations. A kernel without IPv6 has no such
+        // file, and needs none.
+        let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{}/disable_ipv6", self.name), "1");
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         let mut request = request(&self.name)?;
         request.ifr_ifru.ifru_addr = socket_address(address);

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::de::DeserializeOwned;
@@ -213,6 +214,9 @@ fn print_aaa(groups: &Value) {
                             println!("    {:<28} {}", name.replace('-', " "), text(value));
                         }
                     }
+                    ("since" | "accounting-since", value) => {
+                        println!("    {:<28} {}", name.replace('-', " "), ago(value.as_u64()));
+                    }
                     (name, value) => println!("    {:<28} {}", name.replace('-', " "), text(value)),
                 }
             }
@@ -236,6 +240,12 @@ fn text(value: &Value) -> String {
         Value::Null => "-".into(),
         other => other.to_string(),
     }
+}
+
+/// A time in seconds after 1970 as how long ago it was.
+fn ago(since: Option<u64>) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    since.map_or_else(|| "-".into(), |since| format!("{} ago", duration(now.saturating_sub(since))))
 }
 
 /// `1d 02:03:04`.
