@@ -224,6 +224,24 @@ impl Server {
     }
 }
 
+/// Tells the rest of the server when a shard ends by an error or a panic: half a server is worse than none.
+struct Alarm(Option<Arc<Shared>>);
+
+impl Alarm {
+    /// The shard ended as it was told.
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0 {
+            shared.failed.notify_one();
+        }
+    }
+}
+
 /// One for every two processors: the others serve the AAA side and the kernel's share of each packet. A single shard
 /// also spares the kernel the choice of a TUN queue.
 fn default_shards() -> usize {
@@ -322,11 +340,14 @@ fn start_shards(
                 inbox,
                 seed,
             });
-            let worker = std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-                if let Err(error) = shard.run() {
-                    error!(shard = index, %error, "a shard ended");
-                }
-            })?;
+            let alarm = Alarm(Some(Arc::clone(shared)));
+            let worker =
+                std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+                    match shard.run() {
+                        Ok(()) => alarm.disarm(),
+                        Err(error) => error!(shard = index, %error, "a shard ended"),
+                    }
+                })?;
             Ok(worker)
         })
         .collect()

@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) routes: Routes,
     /// The server's end of every link.
     pub(crate) inner_address: Ipv4Addr,
+    /// Told when a shard ends that was not asked to.
+    pub(crate) failed: tokio::sync::Notify,
     /// Where each shard takes its messages; set once, before the first shard runs.
     pub(crate) posts: OnceLock<Vec<Post>>,
     /// Distinguishes the session ids of this start from those of earlier ones.
@@ -78,6 +80,7 @@ impl Shared {
             runtime,
             routes,
             inner_address,
+            failed: tokio::sync::Notify::new(),
             posts: OnceLock::new(),
             boot,
             next_session: AtomicU32::new(1),

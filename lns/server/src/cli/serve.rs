@@ -78,29 +78,34 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             warn!(socket = %socket.display(), %error, "no admin socket: show and disconnect will not work");
         }
     }
-    server.runtime().block_on(until_told(&server, &arguments.config));
+    let code = server.runtime().block_on(until_told(&server, &arguments.config));
     server.stop();
     // A socket that was never made is not missed.
     let _ = std::fs::remove_file(&socket);
-    ExitCode::SUCCESS
+    code
 }
 
-/// Waits for SIGTERM or SIGINT; reads the configuration anew at each SIGHUP.
-async fn until_told(server: &Server, config: &ConfigArguments) {
+/// Waits for SIGTERM or SIGINT, or for a shard that cannot go on; reads the configuration anew at each SIGHUP.
+async fn until_told(server: &Server, config: &ConfigArguments) -> ExitCode {
     let signals =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
     let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
         error!("signals cannot be caught");
-        return;
+        return ExitCode::FAILURE;
     };
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => reload(server, config),
+            () = server.shared().failed.notified() => {
+                error!("a shard cannot go on: the server stops, so that a supervisor can start it anew");
+                return ExitCode::FAILURE;
+            }
         }
     }
     info!("stopping");
+    ExitCode::SUCCESS
 }
 
 fn reload(server: &Server, arguments: &ConfigArguments) {

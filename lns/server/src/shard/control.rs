@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use tollgate_aaa::accounting::TerminateCause;
 use tollgate_aaa::{PrintableName, SessionContext};
-use tollgate_l2tp::{CallInfo, Event as TunnelEvent, MAX_DATA_HEADER, Path, Received, Role, SessionKey};
+use tollgate_l2tp::{
+    CallInfo, DropReason, Event as TunnelEvent, MAX_DATA_HEADER, Path, Received, Role, SessionKey,
+};
 use tollgate_policy::Config;
 use tollgate_policy::tunnel_group::DEFAULT_TUNNEL_GROUP;
 use tollgate_ppp::{DownReason, Event as LinkEvent, Link, ProxyAuth, ProxyLcp};
@@ -43,7 +45,12 @@ impl Shard {
                     return;
                 }
                 if let Some(more) = self.quiet.may_log(reason.name(), now) {
-                    debug!(peer = %path.remote, %reason, more, "datagram dropped");
+                    let peer = path.remote;
+                    if is_malformed(reason) {
+                        warn!(%peer, %reason, more, "malformed datagram dropped");
+                    } else {
+                        debug!(%peer, %reason, more, "datagram dropped");
+                    }
                 }
             }
         }
@@ -258,6 +265,25 @@ impl Shard {
             // Events of the client's side of a link.
             LinkEvent::Authenticated { .. } | LinkEvent::AuthenticationFailed { .. } => {}
         }
+    }
+}
+
+/// Whether a datagram was dropped for what it is, and not for where it belongs: worth an operator's attention.
+fn is_malformed(reason: DropReason) -> bool {
+    match reason {
+        DropReason::Truncated
+        | DropReason::Version
+        | DropReason::ControlFlags
+        | DropReason::Length
+        | DropReason::EmptyFrame
+        | DropReason::BadMessage => true,
+        DropReason::UnknownTunnel
+        | DropReason::WrongPath
+        | DropReason::UnknownSession
+        | DropReason::OutOfSequence
+        | DropReason::OutsideWindow
+        | DropReason::BadAcknowledgement
+        | DropReason::LostTie => false,
     }
 }
 
