@@ -1,0 +1,313 @@
+//! Writes the seeds whose octets are easier made than typed: `cargo run --example make_seeds` in this folder. The texts
+//! among the seeds are written by hand.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tollgate_l2tp::{
+    CallDisconnect, CdnResult, Config, Endpoint, Event, IdSpace, IncomingCall, MAX_DATA_HEADER, Path,
+    ProxyAuth, ProxyAuthenType, ProxyLcp, Role, SessionKey, StopResult, TunnelStop,
+};
+use tollgate_sansio::Entropy;
+use zeroize::Zeroizing;
+
+fn write(target: &str, name: &str, octets: &[u8]) {
+    let folder = format!("{}/seeds/{target}", env!("CARGO_MANIFEST_DIR"));
+    fs::create_dir_all(&folder).expect("a folder for the seeds");
+    fs::write(format!("{folder}/{name}"), octets).expect("a seed can be written");
+}
+
+fn main() {
+    conversation("clear", false);
+    conversation("hidden", true);
+    endpoint();
+    links();
+    packets();
+    radius();
+}
+
+/// One tunnel and one call between two endpoints; every datagram becomes a seed of the codec's targets.
+fn conversation(name: &str, hidden: bool) {
+    let make = |role, seed| {
+        let config = Config {
+            shared_secret: hidden.then(|| Zeroizing::new(b"lac secret".to_vec())),
+            hide_avps: hidden,
+            require_sequencing: hidden,
+            ..Config::new(role, "a.example")
+        };
+        Endpoint::new(config, IdSpace::whole(), Entropy::from_seed([seed; 32]))
+    };
+    let (mut lac, mut lns) = (make(Role::Lac, 1), make(Role::Lns, 2));
+    let now = Instant::now();
+    let to_lns = Path {
+        local: SocketAddr::from(([198, 51, 100, 7], 1701)),
+        remote: SocketAddr::from(([192, 0, 2, 1], 1701)),
+        association: None,
+    };
+    let to_lac = Path { local: to_lns.remote, remote: to_lns.local, association: None };
+    let mut number = 0;
+    let mut run = |lac: &mut Endpoint, lns: &mut Endpoint| {
+        let mut up = None;
+        loop {
+            let (from_lac, from_lns) = (lac.poll_transmit(), lns.poll_transmit());
+            if from_lac.is_none() && from_lns.is_none() {
+                break;
+            }
+            for datagram in [&from_lac, &from_lns].into_iter().flatten().map(|transmit| &transmit.datagram) {
+                if datagram.len() > 12 {
+                    let choice = if hidden { 5 } else { 0 };
+                    write(
+                        "l2tp_control_messages",
+                        &format!("{name}-{number}"),
+                        &[&[choice], &datagram[..]].concat(),
+                    );
+                    if !hidden {
+                        write("l2tp_avps", &format!("{name}-{number}"), &datagram[12..]);
+                    }
+                    number += 1;
+                }
+            }
+            if let Some(transmit) = from_lac {
+                lns.handle_datagram(now, to_lac, &transmit.datagram);
+            }
+            if let Some(transmit) = from_lns {
+                lac.handle_datagram(now, to_lns, &transmit.datagram);
+            }
+            while let Some(event) = lac.poll_event() {
+                if let Event::SessionUp { key, .. } = event {
+                    up = Some(key);
+                }
+            }
+        }
+        up
+    };
+    let tunnel = lac.open_tunnel(now, to_lns).expect("a tunnel");
+    run(&mut lac, &mut lns);
+    let call = IncomingCall {
+        serial_number: 7,
+        framing_type: 1,
+        tx_speed: 64_000,
+        calling_number: Some("0301234".to_owned()),
+        proxy_lcp: Some(ProxyLcp { last_sent: Some(vec![3, 4, 0xC0, 0x23]), ..ProxyLcp::default() }),
+        proxy_auth: Some(ProxyAuth {
+            kind: ProxyAuthenType::Pap,
+            name: Some(b"joe".to_vec()),
+            challenge: None,
+            id: Some(1),
+            response: Some(b"pwd".to_vec()),
+        }),
+        ..IncomingCall::default()
+    };
+    lac.open_session(now, tunnel, call).expect("a call");
+    let key: SessionKey = run(&mut lac, &mut lns).expect("the call is up");
+    let mut header = [0; MAX_DATA_HEADER];
+    let (length, _) = lac.data_header(key, 6, &mut header).expect("a header");
+    write("l2tp_data_headers", name, &[&header[..length], b"\xff\x03\x00\x21\x45\x00"].concat());
+    lac.close_session(now, key, CallDisconnect::new(CdnResult::Administrative, "done"));
+    run(&mut lac, &mut lns);
+    lac.handle_timeout(now + Duration::from_secs(61));
+    run(&mut lac, &mut lns);
+    lac.close_tunnel(now, tunnel, TunnelStop::new(StopResult::GeneralRequest, "done"));
+    run(&mut lac, &mut lns);
+}
+
+fn avp(attribute: u8, value: &[u8]) -> Vec<u8> {
+    [&[0x80, 6 + value.len() as u8, 0, 0, 0, attribute], value].concat()
+}
+
+/// A control message as a step of an endpoint's script.
+fn message(kind: u8, tunnel: u8, session: u8, avps: &[Vec<u8>]) -> Vec<u8> {
+    let avps = avps.concat();
+    [&[1, 0, kind, tunnel, session, avps.len() as u8], &avps[..]].concat()
+}
+
+fn endpoint() {
+    let tunnel_avps = [avp(2, &[1, 0]), avp(3, &[0, 0, 0, 3]), avp(7, b"peer"), avp(9, &[0, 7])];
+    let session = avp(14, &[0, 9]);
+    let iccn = [avp(24, &[0, 0, 1, 0]), avp(19, &[0, 0, 0, 1])];
+    let challenged: Vec<Vec<u8>> = tunnel_avps.iter().cloned().chain([avp(11, &[6; 16])]).collect();
+    let call =
+        [message(10, 1, 0, &[session.clone(), avp(15, &[0, 0, 0, 1])]), message(12, 1, 1, &iccn)].concat();
+    let end = [message(14, 1, 1, &[avp(1, &[0, 3, 0, 0]), session.clone()]), vec![8, 200, 9, 9]].concat();
+    let stop = message(4, 1, 0, &[avp(9, &[0, 7]), avp(1, &[0, 6, 0, 0])]);
+    let data = [&[7, 0, 2, 0, 0, 0, 4, 0, 0, 0, 0x21][..], &[7, 0, 8, 0, 1, 0, 3, 0xFF, 3, 0xC0]].concat();
+    let lns = [message(1, 0, 0, &tunnel_avps), message(3, 1, 0, &[]), call.clone(), data.clone()].concat();
+    write("l2tp_endpoint", "lns", &[&[0], &lns[..], &end, &stop].concat());
+    write("l2tp_endpoint", "lns-numbered", &[&[8], &lns[..], &[14, 0, 0, 60], &end].concat());
+    let proven = [message(1, 0, 0, &challenged), message(0x83, 1, 0, &[]), call].concat();
+    write("l2tp_endpoint", "lns-secret", &[&[2], &proven[..], &data, &stop].concat());
+    write("l2tp_endpoint", "lns-hidden", &[&[6], &proven[..], &data, &end].concat());
+    let lac = [
+        vec![10, 0],
+        message(2, 1, 0, &tunnel_avps),
+        vec![11, 0],
+        message(11, 1, 1, std::slice::from_ref(&session)),
+        data,
+        vec![12, 0, 9, 13, 0, 9],
+    ];
+    write("l2tp_endpoint", "lac", &[&[1], &lac.concat()[..]].concat());
+    write("l2tp_endpoint", "moving", &[&[0], &lns[..], &[15, 0x80, 2, 1, 2, 6, 1, 0, 0, 9, 9, 9]].concat());
+    let flood: Vec<u8> = (0..6)
+        .flat_map(|number| {
+            let mut request = message(1, 0, 0, &tunnel_avps);
+            request[1] = number;
+            request
+        })
+        .collect();
+    write("l2tp_endpoint", "flood", &[&[0], &flood[..], &[9, 9, 8, 255]].concat());
+}
+
+/// Steps of a link's script: see `link::Peer::play`.
+fn packet(code: u8, identifier: u8, data: &[u8]) -> Vec<u8> {
+    [&[0, code, identifier, data.len() as u8], data].concat()
+}
+
+fn links() {
+    const OWN: u8 = 0xFF;
+    const GRANT: u8 = 6;
+    const WAIT: u8 = 11;
+    let magic = [5, 6, 1, 2, 3, 4];
+    for (name, choice) in [("server", 0), ("client", 2)] {
+        let up = [packet(1, 1, &[&[1, 4, 5, 0x78, 7, 2, 8, 2], &magic[..]].concat()), vec![GRANT]].concat();
+        let talk =
+            [packet(9, 3, &[1, 2, 3, 4]), packet(12, 4, b"\x01\x02\x03\x04MSRASV5.20"), vec![WAIT, WAIT]];
+        let end = packet(5, 9, &[1, 2, 3, 4, 0, 0x3C, 0xCD, 0x74, 0, 0, 2, 0xB3]);
+        write("ppp_lcp", name, &[&[choice], &up[..], &talk.concat(), &end].concat());
+        let nak =
+            [vec![8, 0, 0, 0], vec![8, 1, 4, 0], packet(7, OWN, &[]), packet(8, 5, &[0x80, 0xFD, 1, 1])];
+        write("ppp_lcp", &format!("{name}-refusals"), &[&[choice], &nak.concat()[..], &up].concat());
+    }
+    let login = packet(1, 7, b"\x05alice\x03pwd");
+    write("ppp_pap", "server", &[&[0], &login[..], &[9, 0], &login].concat());
+    write("ppp_pap", "server-refused", &[&[0], &login[..], &[9, 1, WAIT], &login].concat());
+    write("ppp_pap", "client", &[&[1], &packet(2, OWN, b"\x02hi")[..]].concat());
+    write("ppp_pap", "client-refused", &[&[1], &packet(3, OWN, b"\x02no")[..]].concat());
+    let md5 = packet(2, OWN, &[&[16], &[7; 16][..], b"joe"].concat());
+    let microsoft = packet(2, OWN, &[&[49], &[7; 48][..], &[1], b"ACME\\joe"].concat());
+    for (name, choice, response) in [("md5", 0, &md5), ("ms-v1", 1, &microsoft), ("ms-v2", 2, &microsoft)] {
+        write("ppp_chap", &format!("server-{name}"), &[&[choice], &response[..], &[9, 0], response].concat());
+        write(
+            "ppp_chap",
+            &format!("server-{name}-again"),
+            &[&[choice], &response[..], &[9, 1], response].concat(),
+        );
+    }
+    let challenge = packet(1, 3, &[&[16], &[4; 16][..], b"lns"].concat());
+    let failure = packet(4, 3, b"E=691 R=1 C=00112233445566778899AABBCCDDEEFF V=3 M=no");
+    let success = packet(3, 3, b"S=0123456789ABCDEF0123456789ABCDEF01234567 M=hello");
+    for (name, choice) in [("md5", 0x80 + 1), ("ms-v1", 0x80 + 2), ("ms-v2", 0x80)] {
+        let heard = [&challenge[..], &failure, &challenge, &success].concat();
+        write("ppp_chap", &format!("client-{name}"), &[&[choice], &heard[..]].concat());
+    }
+    let address = [3, 6, 0, 0, 0, 0, 129, 6, 0, 0, 0, 0, 130, 6, 0, 0, 0, 0];
+    let wanted = [3, 6, 10, 4, 5, 17, 129, 6, 10, 0, 0, 53];
+    let ask = [packet(1, 1, &address), packet(1, 2, &wanted), vec![GRANT, WAIT], packet(5, 3, &[])].concat();
+    write("ppp_ipcp", "server", &[&[0], &ask[..]].concat());
+    write(
+        "ppp_ipcp",
+        "server-vj",
+        &[&[0], &packet(1, 1, &[2, 6, 0, 0x2D, 15, 1, 1, 10, 1, 2, 3, 4, 5, 6, 7, 8])[..]].concat(),
+    );
+    let give =
+        [vec![8, 0, 0, 6, 0, 0, 10, 4, 5, 17], packet(1, 1, &[3, 6, 10, 4, 0, 1]), vec![GRANT]].concat();
+    write("ppp_ipcp", "client", &[&[1], &give[..]].concat());
+    write("ppp_ipcp", "client-rejected", &[&[1, 8, 1, 6, 0], &give[..]].concat());
+    // Every step names its protocol in the upper half: LCP 0, PAP 0x50, CHAP 0x70, IPCP 0x90, any 0xD0.
+    let with = |upper: u8, mut step: Vec<u8>| {
+        step[0] |= upper;
+        step
+    };
+    let whole = [
+        packet(1, 1, &magic),
+        vec![GRANT],
+        with(0x50, login.clone()),
+        vec![0x59, 0],
+        with(0x90, packet(1, 1, &wanted)),
+        vec![0x96, WAIT, WAIT],
+        vec![0xD0, 0x80, 0x57, 1, 1, 0],
+        vec![0x0E],
+    ]
+    .concat();
+    write("ppp_link", "server-pap", &[&[12], &whole[..]].concat());
+    let chap =
+        [packet(1, 1, &magic), vec![GRANT], with(0x70, microsoft), vec![0x79, 1, 0x79, 0, 0x96]].concat();
+    write("ppp_link", "server-ms-v2", &[&[0], &chap[..]].concat());
+    let proxy =
+        [&[2, 3, 1, 3], &b"joe"[..], &[0, 3], b"pwd", &[4, 3, 4, 0xC0, 0x23, 6], &magic, &[0x59, 0, 0x96]];
+    write("ppp_link", "server-proxy", &proxy.concat());
+    let client =
+        [packet(1, 1, &[3, 4, 0xC0, 0x23]), vec![GRANT], with(0x50, packet(2, OWN, &[0])), with(0x90, give)];
+    write("ppp_link", "client", &[&[1], &client.concat()[..]].concat());
+}
+
+fn packets() {
+    let mut syn = vec![0x45, 0, 0, 48, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 4, 5, 17, 10, 0, 0, 9];
+    syn.extend([0x9C, 0x40, 1, 0xBB, 0, 0, 0, 1, 0, 0, 0, 0, 0x70, 2, 0xFA, 0xF0, 0x12, 0x34, 0, 0]);
+    let even = [&[5, 0x78], &syn[..], &[2, 4, 5, 0xB4, 1, 1, 4, 2]].concat();
+    let odd = [&[5, 0x78], &syn[..], &[1, 2, 4, 5, 0xB4, 1, 4, 2]].concat();
+    write("tcp_mss", "even", &even);
+    write("tcp_mss", "odd", &odd);
+    let rules = b"deny tcp any host 10.0.0.9 eq 22\npermit tcp any 10.0.0.0/8 range 443 8443\npermit udp 10.4.0.0 255.255.0.0 any eq 53\npermit icmp any any\n";
+    write("access_lists", "tcp", &[&[syn.len() as u8], &syn[..], rules].concat());
+    write("access_lists", "long", b"\x01\x45extended permit 47 any4 host 10.0.0.1\ndeny ip any any\n");
+}
+
+/// An answer with these attributes; its authenticator is for the target to set.
+fn answer(code: u8, attributes: &[Vec<u8>]) -> Vec<u8> {
+    let attributes = attributes.concat();
+    let length = 20 + attributes.len() as u16;
+    [&[code, 7], &length.to_be_bytes()[..], &[0; 16], &attributes].concat()
+}
+
+fn attribute(kind: u8, value: &[u8]) -> Vec<u8> {
+    [&[kind, 2 + value.len() as u8], value].concat()
+}
+
+fn vendor(vendor: u32, attributes: &[Vec<u8>]) -> Vec<u8> {
+    attribute(26, &[&vendor.to_be_bytes()[..], &attributes.concat()].concat())
+}
+
+fn radius() {
+    let general = [
+        attribute(8, &[10, 4, 5, 17]),
+        attribute(9, &[255, 255, 255, 0]),
+        attribute(12, &[0, 0, 5, 0x78]),
+        attribute(25, b"OU=sales;"),
+        attribute(11, b"inside"),
+        attribute(27, &[0, 0, 14, 16]),
+        attribute(28, &[0, 0, 1, 44]),
+        attribute(85, &[0, 0, 2, 88]),
+        attribute(22, b"10.9.0.0/16 10.4.5.17 1"),
+        attribute(18, b"Welcome"),
+        attribute(80, &[0; 16]),
+    ];
+    write("radius_answers", "accept", &answer(2, &general));
+    let success = [&[1], &b"S=0123456789ABCDEF0123456789ABCDEF01234567"[..]].concat();
+    let keys = [&[0x80, 1][..], &[5; 32]].concat();
+    let microsoft = [
+        vendor(
+            311,
+            &[attribute(26, &success), attribute(28, &[10, 0, 0, 53]), attribute(30, &[10, 0, 0, 137])],
+        ),
+        vendor(311, &[attribute(16, &keys), attribute(17, &keys), attribute(7, &[0, 0, 0, 1])]),
+        vendor(311, &[attribute(12, &[6; 32]), attribute(8, &[0, 0, 0, 6])]),
+    ];
+    write("radius_answers", "accept-microsoft", &answer(2, &microsoft));
+    let cisco = [vendor(
+        3076,
+        &[
+            attribute(5, &[10, 0, 0, 53]),
+            attribute(25, b"sales"),
+            attribute(217, b"one two"),
+            attribute(2, &[0, 0, 0, 3]),
+            attribute(11, &[0, 0, 0, 8]),
+        ],
+    )];
+    write("radius_answers", "accept-cisco", &answer(2, &cisco));
+    let error =
+        vendor(311, &[attribute(2, b"\x01E=648 R=0 C=00112233445566778899AABBCCDDEEFF V=3 M=expired")]);
+    write("radius_answers", "reject", &answer(3, &[error, attribute(18, b"no")]));
+    write("radius_answers", "challenge", &answer(11, &[attribute(24, b"state"), attribute(18, b"token?")]));
+    write("radius_answers", "proxy-state", &answer(2, &[attribute(33, b"a")]));
+}
