@@ -25,6 +25,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
+use tollgate_aaa::accounting::TerminateCause;
 use tollgate_l2tp::{Endpoint, IdSpace, Path, SessionKey};
 use tollgate_sansio::{Deadlines, Entropy};
 
@@ -141,8 +142,20 @@ impl Shard {
         }
     }
 
-    /// Serves until told to stop; an error is one of the system calls that cannot fail on a sound machine.
+    /// Serves until told to stop; an error is one of the system calls that cannot fail on a sound machine. Whatever the
+    /// end, every session that was begun is billed to it.
     pub(crate) fn run(mut self) -> io::Result<()> {
+        let outcome = self.serve();
+        if outcome.is_err() {
+            let now = Instant::now();
+            for token in self.matching(&Selector::All) {
+                self.finish(now, token, Ending::ours(TerminateCause::NasError, "the server failed"));
+            }
+        }
+        outcome
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
         use std::os::fd::AsFd;
         let waiter = Waiter::new()?;
         waiter.watch(self.socket.as_fd(), UDP)?;
