@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tollgate_aaa::accounting::Authentic;
 use tollgate_aaa::{
@@ -21,6 +21,9 @@ use crate::shared::Shared;
 /// MS-CHAP's error numbers (RFC 2759 section 6).
 const MS_CHAP_NO_DIALIN_PERMISSION: u32 = 649;
 const MS_CHAP_AUTHENTICATION_FAILURE: u32 = 691;
+
+/// How long a login waits for the address of a session that was told to end.
+const LEAVING_LIMIT: Duration = Duration::from_secs(2);
 
 /// What the shard hears.
 pub(crate) enum Decision {
@@ -74,7 +77,7 @@ pub(crate) async fn decide(shared: &Arc<Shared>, handle: Handle, request: LoginR
     match &outcome.verdict {
         Verdict::Accept(attributes) => {
             let attributes = attributes.clone();
-            match accept(shared, &snapshot, handle, &outcome, &attributes) {
+            match accept(shared, &snapshot, handle, &outcome, &attributes).await {
                 Ok(decision) => decision,
                 Err(refusal) => refusal.into_decision(&outcome),
             }
@@ -134,7 +137,7 @@ impl Refusal {
     }
 }
 
-fn accept(
+async fn accept(
     shared: &Arc<Shared>,
     snapshot: &crate::snapshot::Snapshot,
     handle: Handle,
@@ -158,13 +161,8 @@ fn accept(
         handle,
         Instant::now(),
     );
-    let ticket = match admission {
-        Admission::In(ticket, evicted) => {
-            for other in evicted {
-                shared.preempt(other);
-            }
-            ticket
-        }
+    let (ticket, evicted) = match admission {
+        Admission::In(ticket, evicted) => (ticket, evicted),
         Admission::Refused => {
             return Err(Refusal::Policy(format!(
                 "vpn-simultaneous-logins ({}) is reached",
@@ -172,11 +170,12 @@ fn accept(
             )));
         }
     };
-    let lease = match &policy.address {
-        AddressSource::Fixed(address) => shared.pools.lease_fixed(*address),
-        AddressSource::Pools(names) => shared.pools.lease(names),
+    for other in &evicted {
+        shared.preempt(*other, "the user logged in again beyond vpn-simultaneous-logins");
     }
-    .map_err(Refusal::Address)?;
+    let lease =
+        lease(shared, &policy.address, &ticket, !evicted.is_empty()).await.map_err(Refusal::Address)?;
+    ticket.hold(lease.address());
     let network = network(snapshot.config.lns.inner_address, lease.address(), &policy);
     let accounting =
         snapshot.router.tunnel_group(&outcome.tunnel_group).and_then(|group| group.accounting_group.clone());
@@ -198,6 +197,37 @@ fn accept(
         _mppe: attributes.mppe.clone(),
     };
     Ok(Decision::Accept { message, network, grant: Box::new(grant) })
+}
+
+/// An address. A user who comes back while the server still holds the session that the network lost gets the address of
+/// that session, which ends for it; `leaving` says that some session is on its way out already.
+async fn lease(
+    shared: &Shared,
+    source: &AddressSource,
+    ticket: &Ticket,
+    mut leaving: bool,
+) -> Result<Lease, PoolError> {
+    let deadline = Instant::now() + LEAVING_LIMIT;
+    loop {
+        let attempt = match source {
+            AddressSource::Fixed(address) => shared.pools.lease_fixed(*address),
+            AddressSource::Pools(names) => shared.pools.lease(names),
+        };
+        let error = match attempt {
+            Ok(lease) => return Ok(lease),
+            Err(error) => error,
+        };
+        if let PoolError::InUse(address) = &error
+            && let Some(holder) = ticket.earlier_holder(*address)
+        {
+            shared.preempt(holder, "the user logged in again with the same address");
+            leaving = true;
+        }
+        if !leaving || Instant::now() >= deadline {
+            return Err(error);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 fn network(local: Ipv4Addr, peer: Ipv4Addr, policy: &SessionPolicy) -> Network {

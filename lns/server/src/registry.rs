@@ -1,6 +1,7 @@
 //! Who is logged in: how many sessions a user has at once, and which of them goes when there is one too many.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -42,6 +43,8 @@ pub(crate) struct Registry {
 struct Entry {
     handle: Handle,
     activity: Arc<Activity>,
+    /// The inner address, once it has one.
+    address: Option<Ipv4Addr>,
     /// An entry that was told to end no longer counts.
     ending: bool,
 }
@@ -62,6 +65,28 @@ pub(crate) struct Ticket {
     user: Vec<u8>,
     handle: Handle,
     pub(crate) activity: Arc<Activity>,
+}
+
+impl Ticket {
+    /// Notes the address of the session.
+    pub(crate) fn hold(&self, address: Ipv4Addr) {
+        let mut users = self.registry.lock();
+        let entries = users.get_mut(&self.user).into_iter().flatten();
+        for entry in entries.filter(|entry| entry.handle == self.handle) {
+            entry.address = Some(address);
+        }
+    }
+
+    /// Another session of the same user that holds the address and was not told to end yet; it counts as told now.
+    pub(crate) fn earlier_holder(&self, address: Ipv4Addr) -> Option<Handle> {
+        let mut users = self.registry.lock();
+        let entries = users.get_mut(&self.user)?;
+        let holder = entries
+            .iter_mut()
+            .find(|entry| entry.address == Some(address) && entry.handle != self.handle && !entry.ending)?;
+        holder.ending = true;
+        Some(holder.handle)
+    }
 }
 
 impl Drop for Ticket {
@@ -125,7 +150,7 @@ impl Registry {
         }
         let activity = Arc::new(Activity::default());
         activity.touch(self.second(now));
-        entries.push(Entry { handle, activity: Arc::clone(&activity), ending: false });
+        entries.push(Entry { handle, activity: Arc::clone(&activity), address: None, ending: false });
         drop(users);
         Admission::In(Ticket { registry: Arc::clone(self), user, handle, activity }, evicted)
     }
@@ -175,5 +200,18 @@ mod tests {
         drop(one);
         let (_two, evicted) = ticket(admit(&registry, "joe", 1, AtLoginLimit::Refuse, 2));
         assert!(evicted.is_empty());
+    }
+
+    #[test]
+    fn the_same_users_earlier_session_with_an_address_is_found_once() {
+        let registry = Registry::new(Instant::now());
+        let address = Ipv4Addr::new(10, 0, 0, 9);
+        let (old, _) = ticket(admit(&registry, "joe", 3, AtLoginLimit::Replace, 1));
+        old.hold(address);
+        let (new, _) = ticket(admit(&registry, "joe", 3, AtLoginLimit::Replace, 2));
+        let (other, _) = ticket(admit(&registry, "ann", 3, AtLoginLimit::Replace, 3));
+        assert_eq!(other.earlier_holder(address), None, "another user's address is not taken");
+        assert_eq!(new.earlier_holder(address), Some(handle(1)));
+        assert_eq!(new.earlier_holder(address), None);
     }
 }

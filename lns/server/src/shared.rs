@@ -102,14 +102,10 @@ impl Shared {
         self.posts.get().map_or(&[], Vec::as_slice)
     }
 
-    /// Ends a session whose user logged in once too often.
-    pub(crate) fn preempt(&self, handle: Handle) {
+    /// Ends a session at once, because its user's new one takes its place.
+    pub(crate) fn preempt(&self, handle: Handle, why: &str) {
         if let Some(post) = self.post(handle.shard) {
-            let ending = Ending::ours(
-                TerminateCause::PortPreempted,
-                "the user logged in again beyond vpn-simultaneous-logins",
-            );
-            post.send(Message::Close { handle, ending });
+            post.send(Message::Preempt { handle, ending: Ending::ours(TerminateCause::PortPreempted, why) });
         }
     }
 }

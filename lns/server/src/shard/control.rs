@@ -82,9 +82,11 @@ impl Shard {
                 self.pump(now);
             }
             Message::Packet(mut packet) => self.deliver_out(now, &mut packet),
-            Message::Close { handle, ending } => {
+            Message::Preempt { handle, ending } => {
                 if self.session(handle).is_some() {
-                    self.close(now, handle.token, ending);
+                    // A peer that is still there hears why; it is not waited for.
+                    self.close(now, handle.token, ending.clone());
+                    self.finish(now, handle.token, ending);
                 }
             }
             Message::Disconnect(selector, answer) => {

@@ -30,8 +30,8 @@ pub(crate) enum Message {
     },
     /// A packet for one of its clients came in at another shard.
     Packet(Vec<u8>),
-    /// End one session.
-    Close {
+    /// End one session now: its user's new one waits for its place, and its peer may be long gone.
+    Preempt {
         /// Which.
         handle: Handle,
         /// Why.
