@@ -80,7 +80,11 @@ impl Session {
     /// When it wants to be looked at next.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let link = self.link.next_timeout();
+        // A session that is ending has reached its limits: they would be due again and again.
         let Stage::Live(live) = &self.stage else { return link };
+        if self.ending.is_some() {
+            return link;
+        }
         let policy = &live.grant.policy;
         [
             link,
