@@ -7,9 +7,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use tollgate_aaa::ServerGroup;
 use tollgate_aaa::accounting::{Sink, TerminateCause};
 use tollgate_policy::pool::Pools;
 
+use crate::login::Grant;
 use crate::owners::Owners;
 use crate::registry::{Handle, Registry};
 use crate::routes::Routes;
@@ -85,6 +87,13 @@ impl Shared {
             boot,
             next_session: AtomicU32::new(1),
         }
+    }
+
+    /// Where a session is billed now: the server group of its start, as the latest configuration has it.
+    pub(crate) fn billing_of(&self, grant: &Grant) -> Option<Arc<ServerGroup>> {
+        let group = grant.accounting.as_ref()?;
+        let latest = self.snapshot.load().router.server_group(group.name()).cloned();
+        Some(latest.unwrap_or_else(|| Arc::clone(group)))
     }
 
     /// An Acct-Session-Id that no other session has, of this start or another.

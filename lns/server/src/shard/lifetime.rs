@@ -186,7 +186,7 @@ impl Shard {
         }
         let record = live.record(RecordKind::Stop, context, now, Some(ending.cause));
         let duration = record.session_time.as_secs();
-        self.shared.accounting.submit(record, live.grant.accounting.clone());
+        self.shared.accounting.submit(record, self.shared.billing_of(&live.grant));
         info!(
             user = %PrintableName(&live.grant.user),
             tunnel_group = live.grant.tunnel_group,
@@ -233,7 +233,7 @@ impl Shard {
             if live.next_interim.is_some_and(|due| due <= now) {
                 live.next_interim = live.grant.policy.interim_interval.map(|interval| now + interval);
                 let record = live.record(RecordKind::Interim, &context, now, None);
-                let group = live.grant.accounting.clone();
+                let group = self.shared.billing_of(&live.grant);
                 self.shared.accounting.submit(record, group);
             }
         }
