@@ -2,11 +2,13 @@
 //! network namespace or on a loopback port of its own, and ends them again, also when a test is killed.
 
 pub mod capture;
+pub mod client;
 pub mod guest;
 pub mod namespace;
 pub mod need;
 pub mod process;
 pub mod radius;
+pub mod relay;
 
 pub mod tollgate;
 
