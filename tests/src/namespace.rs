@@ -1,8 +1,12 @@
 //! Network namespaces of a test's own: nothing that it binds or routes is seen by another test or by the machine.
 
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
 
 use crate::need;
 use crate::process::bound_to_us;
@@ -47,6 +51,18 @@ impl Namespace {
         let mut all = vec!["-n", self.name.as_str()];
         all.extend(arguments);
         ip(&all);
+    }
+
+    /// Runs something of the test's own inside, on a thread of its own.
+    pub fn within<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        let file = File::open(Path::new("/run/netns").join(&self.name)).expect("the namespace is there");
+        std::thread::spawn(move || {
+            // SAFETY: setns takes no pointers; it moves this thread alone, which ends with its work.
+            #[allow(unsafe_code)]
+            let moved = unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) };
+            assert_eq!(moved, 0, "the namespace can be entered");
+            work()
+        })
     }
 
     /// Its name, for `ip netns exec`.
