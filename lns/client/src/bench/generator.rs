@@ -101,6 +101,11 @@ impl Generator {
         })
     }
 
+    /// How many source ports share the tunnels.
+    pub(super) fn port_count(&self) -> usize {
+        self.ports.len()
+    }
+
     /// Opens a tunnel on the port that is next in turn.
     pub(super) fn open_tunnel(&mut self, number: usize) -> Result<TunnelRef, BenchError> {
         let index = number % self.ports.len();

@@ -96,20 +96,22 @@ pub fn run(target: &Target, options: &LoginOptions) -> Result<LoginReport, Bench
     })
 }
 
-/// Opens the tunnels, some at a time.
+/// Opens the tunnels, one at a time from each port: until a peer has told its tunnel id, some servers (l2tpns) know a
+/// request by its address and port alone and take a second one for the first come again.
 pub(super) fn open_tunnels(
     generator: &mut Generator,
     options: &LoginOptions,
 ) -> Result<Vec<TunnelRef>, BenchError> {
-    const AT_ONCE: usize = 64;
     let deadline = Instant::now() + options.limit;
     let mut waiting = HashSet::new();
     let mut up = Vec::new();
     let mut opened = 0;
     while up.len() < options.tunnels {
-        while opened < options.tunnels && waiting.len() < AT_ONCE {
-            waiting.insert(generator.open_tunnel(opened)?);
-            opened += 1;
+        if waiting.is_empty() {
+            for _ in 0..generator.port_count().min(options.tunnels - opened) {
+                waiting.insert(generator.open_tunnel(opened)?);
+                opened += 1;
+            }
         }
         let mut failed = false;
         generator.step(Instant::now() + Duration::from_millis(100), &mut |happening| match happening {
