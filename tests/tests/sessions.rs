@@ -120,10 +120,8 @@ fn many_sessions_in_several_tunnels_come_and_go() {
     let mut command = tollgate_tests::process::bound_to_us(binary());
     command.args(arguments);
     let mut bench = tollgate_tests::process::Process::start("bench", command);
-    wait_until("all are up", Duration::from_secs(30), || {
-        (count(&server, "tunnels"), count(&server, "sessions")) == (8, 96)
-    });
-    assert_eq!(server.show("pools")[0]["used"], 96);
+    wait_until("all are up", Duration::from_secs(30), || server.show("pools")[0]["used"] == 96);
+    assert_eq!((count(&server, "tunnels"), count(&server, "sessions")), (8, 96));
     assert_eq!(bench.wait(Duration::from_secs(60)), Some(0));
     let report: serde_json::Value =
         serde_json::from_str(&bench.wait_for_line("{", MOMENT)).expect("one JSON line");

@@ -26,6 +26,8 @@ pub struct Options {
     pub users: String,
     /// Accepts, rejects and challenges carry a Message-Authenticator.
     pub message_authenticator: bool,
+    /// Requests without a Message-Authenticator are dropped.
+    pub require_message_authenticator: bool,
     /// Fixed ports (authentication, accounting), for a server that comes back; otherwise free ones.
     pub ports: Option<(u16, u16)>,
     /// Statements in front of the `authorize` section, in FreeRADIUS's language.
@@ -41,6 +43,7 @@ impl Default for Options {
             secret: "testing123".to_owned(),
             users: String::new(),
             message_authenticator: true,
+            require_message_authenticator: true,
             ports: None,
             authorize: String::new(),
             namespace: None,
@@ -181,6 +184,7 @@ impl FreeRadius {
         let Options { address, secret, users, message_authenticator, authorize, .. } = &self.options;
         let folder = self.folder.display();
         let (authentication_port, accounting_port) = (self.authentication_port, self.accounting_port);
+        let require = if self.options.require_message_authenticator { "yes" } else { "no" };
         let family = if address.is_ipv6() { "ipv6addr" } else { "ipv4addr" };
         let sign = if *message_authenticator {
             "update reply {\n        &Message-Authenticator := 0x00\n        }"
@@ -216,12 +220,12 @@ thread pool {{
 client all4 {{
     ipaddr = 127.0.0.0/8
     secret = "{secret}"
-    require_message_authenticator = yes
+    require_message_authenticator = {require}
 }}
 client all6 {{
     ipv6addr = ::1
     secret = "{secret}"
-    require_message_authenticator = yes
+    require_message_authenticator = {require}
 }}
 modules {{
     pap {{ }}
