@@ -5,6 +5,11 @@ use tollgate_ppp::{DownReason, Phase};
 
 use super::{Failure, Stage};
 
+/// LCP opened without authentication, and then the server did not go on: pppd ends a link so when its own method was
+/// declined.
+pub(super) const NO_METHOD_AGREED: &str =
+    "the two ends agreed on no authentication method; the server may want another one (try another --auth)";
+
 /// Nothing came for too long.
 pub(super) fn silence(stage: Stage) -> Failure {
     let cause = match stage {

@@ -358,7 +358,11 @@ impl Dial {
             LinkEvent::Down(reason) => {
                 self.link_down = true;
                 if reason != DownReason::Closed {
-                    self.end(diagnosis::link_down(self.stage, &reason, self.said.as_deref()));
+                    let mut failure = diagnosis::link_down(self.stage, &reason, self.said.as_deref());
+                    if self.stage == Stage::Authentication && self.method.is_none() {
+                        failure.cause = diagnosis::NO_METHOD_AGREED.into();
+                    }
+                    self.end(failure);
                 }
             }
             LinkEvent::Authenticate(_) | LinkEvent::Identification(_) | LinkEvent::Warning(_) => {}
