@@ -40,7 +40,8 @@ dial() { # user password, then pppd options one a line on standard input
   i=0; until [ -p /tmp/l2tp-control ] || [ $i = 50 ]; do i=$((i+1)); sleep 0.1; done
   echo "c server" > /tmp/l2tp-control
 }
-wait_up() { i=0; until ip addr show ppp0 2>/dev/null | grep -q 'inet '; do i=$((i+1)); [ $i = 100 ] && { echo GUEST not up; return 1; }; sleep 0.1; done; ip -o addr show ppp0 | sed 's/^/GUEST up /'; }
+# The device has its address a moment before pppd lets packets through; pppd tells of both after that.
+wait_up() { i=0; until grep -q '^local *IP address' /tmp/pppd.log; do i=$((i+1)); [ $i = 100 ] && { echo GUEST not up; return 1; }; sleep 0.1; done; ip -o addr show ppp0 | sed 's/^/GUEST up /'; }
 wait_down() { i=0; while ip link show ppp0 >/dev/null 2>&1; do i=$((i+1)); [ $i = 150 ] && { echo GUEST still up; return 1; }; sleep 0.1; done; echo GUEST down; }
 hang_up() { echo "d server" > /tmp/l2tp-control; }
 "#;
