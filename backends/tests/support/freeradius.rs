@@ -68,7 +68,7 @@ impl FreeRadius {
     pub fn start(options: Options) -> Self {
         assert!(
             Path::new(BINARY).exists(),
-            "FreeRADIUS is not installed; install it with: apt-get install -y freeradius freeradius-utils"
+            "FreeRADIUS is not installed; run `tests/run --install` as root"
         );
         // Somebody else may take a free port before the server does: then with others.
         for attempt in 1.. {
