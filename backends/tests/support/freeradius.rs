@@ -66,10 +66,7 @@ pub struct FreeRadius {
 impl FreeRadius {
     /// Starts one and waits until it serves.
     pub fn start(options: Options) -> Self {
-        assert!(
-            Path::new(BINARY).exists(),
-            "FreeRADIUS is not installed; run `tests/run --install` as root"
-        );
+        assert!(Path::new(BINARY).exists(), "FreeRADIUS is not installed; run `tests/run --install` as root");
         // Somebody else may take a free port before the server does: then with others.
         for attempt in 1.. {
             let (authentication_port, accounting_port) =
