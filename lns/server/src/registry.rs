@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -37,10 +37,13 @@ impl Activity {
 pub(crate) struct Registry {
     started: Instant,
     users: Mutex<HashMap<Vec<u8>, Vec<Entry>>>,
+    next_login: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Entry {
+    /// Tells apart two logins of one session: one that its peer gave up by negotiating anew, and the one that followed.
+    login: u64,
     handle: Handle,
     activity: Arc<Activity>,
     /// The inner address, once it has one.
@@ -63,6 +66,7 @@ pub(crate) enum Admission {
 pub(crate) struct Ticket {
     registry: Arc<Registry>,
     user: Vec<u8>,
+    login: u64,
     handle: Handle,
     pub(crate) activity: Arc<Activity>,
 }
@@ -72,7 +76,7 @@ impl Ticket {
     pub(crate) fn hold(&self, address: Ipv4Addr) {
         let mut users = self.registry.lock();
         let entries = users.get_mut(&self.user).into_iter().flatten();
-        for entry in entries.filter(|entry| entry.handle == self.handle) {
+        for entry in entries.filter(|entry| entry.login == self.login) {
             entry.address = Some(address);
         }
     }
@@ -93,7 +97,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut users = self.registry.lock();
         if let Some(entries) = users.get_mut(&self.user) {
-            entries.retain(|entry| entry.handle != self.handle);
+            entries.retain(|entry| entry.login != self.login);
             if entries.is_empty() {
                 users.remove(&self.user);
             }
@@ -103,7 +107,7 @@ impl Drop for Ticket {
 
 impl Registry {
     pub(crate) fn new(started: Instant) -> Arc<Self> {
-        Arc::new(Self { started, users: Mutex::default() })
+        Arc::new(Self { started, users: Mutex::default(), next_login: AtomicU64::new(0) })
     }
 
     /// Seconds since the server began.
@@ -123,6 +127,10 @@ impl Registry {
         let user = user.to_ascii_lowercase();
         let mut users = self.lock();
         let entries = users.entry(user.clone()).or_default();
+        // An earlier login of this very session is given up: it neither counts nor must the session end for it.
+        for entry in entries.iter_mut().filter(|entry| entry.handle == handle) {
+            entry.ending = true;
+        }
         let mut evicted = Vec::new();
         loop {
             let counted = entries.iter().filter(|entry| !entry.ending).count();
@@ -150,9 +158,11 @@ impl Registry {
         }
         let activity = Arc::new(Activity::default());
         activity.touch(self.second(now));
-        entries.push(Entry { handle, activity: Arc::clone(&activity), address: None, ending: false });
+        let login = self.next_login.fetch_add(1, Ordering::Relaxed);
+        let entry = Entry { login, handle, activity: Arc::clone(&activity), address: None, ending: false };
+        entries.push(entry);
         drop(users);
-        Admission::In(Ticket { registry: Arc::clone(self), user, handle, activity }, evicted)
+        Admission::In(Ticket { registry: Arc::clone(self), user, login, handle, activity }, evicted)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Vec<Entry>>> {
@@ -200,6 +210,19 @@ mod tests {
         drop(one);
         let (_two, evicted) = ticket(admit(&registry, "joe", 1, AtLoginLimit::Refuse, 2));
         assert!(evicted.is_empty());
+    }
+
+    #[test]
+    fn a_session_that_logs_in_anew_is_neither_told_to_end_nor_forgotten() {
+        let registry = Registry::new(Instant::now());
+        let (given_up, _) = ticket(admit(&registry, "joe", 1, AtLoginLimit::Replace, 1));
+        let (_anew, evicted) = ticket(admit(&registry, "joe", 1, AtLoginLimit::Replace, 1));
+        assert!(evicted.is_empty(), "its own earlier login is no rival");
+        drop(given_up);
+        assert!(
+            matches!(admit(&registry, "joe", 1, AtLoginLimit::Refuse, 2), Admission::Refused),
+            "the login that stands still counts"
+        );
     }
 
     #[test]
