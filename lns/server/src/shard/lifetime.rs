@@ -81,6 +81,7 @@ impl Shard {
         let mtu = session.link.peer_mru().min(grant.policy.mtu.unwrap_or(u16::MAX));
         let live = Box::new(Live {
             address,
+            host_route: !self.shared.pools.covers(address),
             since: now,
             traffic: Traffic::default(),
             last_packet: now,
@@ -93,7 +94,7 @@ impl Shard {
         self.shared.accounting.submit(record, live.grant.accounting.clone());
         self.by_address.insert(address, token);
         self.shared.owners.insert(address, self.index);
-        if !self.shared.pools.covers(address) {
+        if live.host_route {
             self.shared.routes.add(address, 32);
         }
         for (network, prefix) in &live.grant.policy.routes {
@@ -175,7 +176,7 @@ impl Shard {
     ) {
         self.by_address.remove(&live.address);
         self.shared.owners.remove(live.address);
-        if !self.shared.pools.covers(live.address) {
+        if live.host_route {
             self.shared.routes.remove(live.address, 32);
         }
         for (network, prefix) in &live.grant.policy.routes {

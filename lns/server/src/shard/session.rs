@@ -43,6 +43,8 @@ pub(super) enum Stage {
 pub(super) struct Live {
     pub(super) grant: Box<Grant>,
     pub(super) address: Ipv4Addr,
+    /// The address lay in no pool when it was given out and has a route of its own. Pools may change meanwhile.
+    pub(super) host_route: bool,
     pub(super) since: Instant,
     pub(super) traffic: Traffic,
     /// The last packet of the user, either way: what the idle timeout counts from.
