@@ -2,7 +2,7 @@
 //! socket is a file that only its owner may open, which is all the authentication there is.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ const LONGEST_REQUEST: u64 = 4096;
 /// How long a client of the socket waits for its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// Listens on the socket, a stale one of a server that is gone is replaced.
+/// Listens on the socket; a stale one of a server that is gone is replaced, any other file is left alone.
 pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -48,13 +48,43 @@ pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
     if UnixStream::connect(path).is_ok() {
         return Err(io::Error::new(io::ErrorKind::AddrInUse, "another tollgate answers on it"));
     }
-    match std::fs::remove_file(path) {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "a file stands there that is no socket",
+            ));
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+        Ok(_) | Err(_) => {}
     }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    // Made where nobody else can reach it and moved when it is closed to others: between the two steps of making it and
+    // of taking the rights away, a loose umask would let anybody in.
+    let private = with_suffix(path, ".d");
+    match std::fs::DirBuilder::new().mode(0o700).create(&private) {
+        // Left over by a server that was killed in between.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let _ = std::fs::remove_file(private.join("s"));
+            std::fs::remove_dir(&private)?;
+            std::fs::DirBuilder::new().mode(0o700).create(&private)?;
+        }
+        made => made?,
+    }
+    let made = private.join("s");
+    let listener = UnixListener::bind(&made).and_then(|listener| {
+        std::fs::set_permissions(&made, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::rename(&made, path)?;
+        Ok(listener)
+    });
+    let _ = std::fs::remove_file(&made);
+    let _ = std::fs::remove_dir(&private);
+    listener
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// Answers until the runtime ends.
@@ -176,5 +206,49 @@ pub(crate) fn ask(path: &Path, request: &Request) -> Result<serde_json::Value, A
     match answer.get("error").and_then(serde_json::Value::as_str) {
         Some(error) => Err(AskError::Refused(error.to_owned())),
         None => Ok(answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of the test's own, gone when dropped.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("tollgate-admin-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).unwrap();
+            Self(folder)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_closed_to_others_and_a_stale_one_is_replaced() {
+        let folder = Folder::new("stale");
+        let path = folder.0.join("admin.sock");
+        drop(listen(&path).unwrap());
+        let _listener = listen(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 1, "nothing else is left behind");
+        let second = listen(&path).unwrap_err();
+        assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+        assert!(UnixStream::connect(&path).is_ok(), "the first server is still reached");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_socket_is_left_alone() {
+        let folder = Folder::new("file");
+        let path = folder.0.join("precious");
+        std::fs::write(&path, "data").unwrap();
+        assert_eq!(listen(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "data");
     }
 }

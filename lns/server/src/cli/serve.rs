@@ -70,18 +70,26 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         let _runtime = server.runtime().enter();
         admin::listen(&socket)
     };
-    match admin {
+    let has_socket = match admin {
         Ok(listener) => {
             server.runtime().spawn(admin::serve(listener, Arc::clone(server.shared())));
+            true
         }
         Err(error) => {
-            warn!(socket = %socket.display(), %error, "no admin socket: show and disconnect will not work");
+            warn!(
+                socket = %socket.display(),
+                %error,
+                "no admin socket: show and disconnect will not work; set another socket in [admin]",
+            );
+            false
         }
-    }
+    };
     let code = server.runtime().block_on(until_told(&server, &arguments.config));
     server.stop();
-    // A socket that was never made is not missed.
-    let _ = std::fs::remove_file(&socket);
+    // One that we did not make is another server's.
+    if has_socket {
+        let _ = std::fs::remove_file(&socket);
+    }
     code
 }
 
