@@ -212,12 +212,15 @@ pub struct Outbound {
     batch: Batch,
     ways: Vec<(SocketAddr, SocketAddr)>,
     filled: usize,
-    /// Off for good once the kernel or the device refuses to segment.
-    segmentation: bool,
+    /// Segmented messages that were refused in a row. One client behind a narrow path, or an address without a route,
+    /// must not cost all the others their segmentation; a kernel that cannot do it refuses every one.
+    refused: u8,
     /// Datagrams that the kernel did not take.
     pub dropped: u64,
 }
 
+/// Refusals in a row after which segmentation is left alone for good.
+const MOST_REFUSED: u8 = 64;
 /// Octets that one segmented message may hold in all: an IPv4 datagram's worth.
 const LONGEST_MESSAGE: usize = 65_000;
 
@@ -225,13 +228,7 @@ impl Outbound {
     /// An empty batch.
     pub fn new() -> Self {
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        Self {
-            batch: Batch::new(),
-            ways: vec![(nowhere, nowhere); BATCH],
-            filled: 0,
-            segmentation: true,
-            dropped: 0,
-        }
+        Self { batch: Batch::new(), ways: vec![(nowhere, nowhere); BATCH], filled: 0, refused: 0, dropped: 0 }
     }
 
     /// Adds a datagram whose payload `write` puts into the buffer (it returns the length); flushes first when full.
@@ -259,8 +256,10 @@ impl Outbound {
     /// sends again, and data is not worth waiting for.
     pub fn flush(&mut self, socket: &UdpSocket) {
         let mut first = 0;
+        // Datagrams below this go one by one.
+        let mut singly = 0;
         while first < self.filled {
-            let messages = self.compose(socket, first);
+            let messages = self.compose(socket, first, singly);
             let mut sent = 0;
             while sent < messages {
                 // SAFETY: headers `sent..messages` point at names, vectors and control buffers that `compose` filled
@@ -277,19 +276,26 @@ impl Outbound {
                     Ok(count) => {
                         for header in &self.batch.headers[sent..sent + count as usize] {
                             first += header.msg_hdr.msg_iovlen;
+                            if header.msg_hdr.msg_iovlen > 1 {
+                                self.refused = 0;
+                            }
                         }
                         sent += count as usize;
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    // The error belongs to the first message that is left. Where that one was to be cut up, the
-                    // kernel or the device cannot, or its pieces exceed the path: they go one by one.
-                    Err(_) if self.batch.headers[sent].msg_hdr.msg_iovlen > 1 => {
-                        self.segmentation = false;
-                        break;
-                    }
-                    Err(_) => {
-                        self.dropped += 1;
-                        first += 1;
+                    // The error belongs to the first message that is left.
+                    Err(error) => {
+                        let pieces = self.batch.headers[sent].msg_hdr.msg_iovlen;
+                        let is_full = error.kind() == io::ErrorKind::WouldBlock
+                            || error.raw_os_error() == Some(libc::ENOBUFS);
+                        if pieces > 1 && !is_full {
+                            // The kernel or the device cannot cut it up, or its pieces exceed the path: one by one.
+                            self.refused += 1;
+                            singly = first + pieces;
+                            break;
+                        }
+                        self.dropped += pieces as u64;
+                        first += pieces;
                         sent += 1;
                     }
                 }
@@ -299,11 +305,11 @@ impl Outbound {
     }
 
     /// Makes messages of the datagrams from `first` on; gives their number.
-    fn compose(&mut self, socket: &UdpSocket, first: usize) -> usize {
+    fn compose(&mut self, socket: &UdpSocket, first: usize, singly: usize) -> usize {
         let mut messages = 0;
         let mut index = first;
         while index < self.filled {
-            let run = self.run_at(index);
+            let run = if index < singly { 1 } else { self.run_at(index) };
             let (local, remote) = self.ways[index];
             let name_length = store_address(remote, &mut self.batch.names[messages]);
             let header = &mut self.batch.headers[messages].msg_hdr;
@@ -322,7 +328,7 @@ impl Outbound {
 
     /// How many datagrams from `index` on can leave as one message: same way, same length, the last may be shorter.
     fn run_at(&self, index: usize) -> usize {
-        if !self.segmentation {
+        if self.refused >= MOST_REFUSED {
             return 1;
         }
         let length = self.batch.vectors[index].iov_len;
@@ -532,7 +538,33 @@ mod tests {
             }
             assert_eq!(other.recv_from(&mut buffer).unwrap().0, 7);
             assert_eq!(outbound.dropped, 0);
-            assert!(outbound.segmentation, "loopback can segment");
+            assert_eq!(outbound.refused, 0, "loopback can segment");
         }
+    }
+
+    #[test]
+    fn a_peer_that_cannot_be_reached_costs_the_others_nothing() {
+        // From the loopback address nothing goes out to the world.
+        let sender = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        let local = sender.local_addr();
+        let nowhere = SocketAddr::from(([192, 0, 2, 1], 1701));
+        let mut outbound = Outbound::new();
+        for remote in [nowhere, receiver.local_addr().unwrap()] {
+            for _ in 0..3 {
+                outbound.push(&sender, local, remote, |buffer| {
+                    buffer[..9].fill(7);
+                    9
+                });
+            }
+        }
+        outbound.flush(&sender);
+        assert_eq!(outbound.dropped, 3);
+        let mut buffer = [0; 64];
+        for _ in 0..3 {
+            assert_eq!(receiver.recv_from(&mut buffer).unwrap().0, 9);
+        }
+        assert_eq!(outbound.refused, 0, "the next that was cut up went well");
     }
 }
