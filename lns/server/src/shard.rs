@@ -41,7 +41,7 @@ pub(crate) use session::Ending;
 use quiet::Quiet;
 use session::Session;
 
-/// Batches taken from the socket, and packets from the inside, before the other side gets its turn.
+/// Batches taken from the socket, of packets from the inside and of messages, before the others get their turn.
 const TURNS: usize = 4;
 /// Longest wait of an idle shard.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -171,9 +171,7 @@ impl Shard {
             if ready & 1 << BELL != 0 {
                 self.bell.quiet();
                 self.rung.store(false, Ordering::Release);
-                while let Ok(message) = self.inbox.try_recv() {
-                    self.handle_message(now, message);
-                }
+                self.read_inbox(now);
             }
             if ready & 1 << UDP != 0 {
                 for _ in 0..TURNS {
@@ -195,6 +193,18 @@ impl Shard {
             self.outbound.flush(&self.socket);
         }
         Ok(())
+    }
+
+    /// Takes messages until none waits or the others' turn has come.
+    fn read_inbox(&mut self, now: Instant) {
+        for _ in 0..TURNS * BATCH {
+            match self.inbox.try_recv() {
+                Ok(message) => self.handle_message(now, message),
+                Err(_) => return,
+            }
+        }
+        // There may be more, and nobody would ring again for it.
+        self.bell.ring();
     }
 
     /// Takes one batch of datagrams; gives their number.

@@ -1,7 +1,7 @@
 //! What all shards and the AAA side share.
 
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -46,11 +46,17 @@ pub(crate) struct Post {
     bell: Arc<Bell>,
     /// True from the first message after the shard looked until it looks again: one ring is enough.
     rung: Arc<AtomicBool>,
+    /// Packets on their way that the shard has not taken yet.
+    packets: AtomicUsize,
 }
+
+/// Packets of other shards that wait for a shard at most: a flood that the kernel gives to the wrong socket or queue
+/// must not fill the memory.
+const MOST_PACKETS: usize = 4096;
 
 impl Post {
     pub(crate) fn new(sender: Sender<Message>, bell: Arc<Bell>, rung: Arc<AtomicBool>) -> Self {
-        Self { sender, bell, rung }
+        Self { sender, bell, rung, packets: AtomicUsize::new(0) }
     }
 
     /// Sends a message; false when the shard is gone.
@@ -60,6 +66,20 @@ impl Post {
             self.bell.ring();
         }
         sent
+    }
+
+    /// Sends a packet or datagram, which like any other may be lost: false when too many wait already.
+    pub(crate) fn send_packet(&self, message: impl FnOnce() -> Message) -> bool {
+        if self.packets.fetch_add(1, Ordering::Relaxed) >= MOST_PACKETS {
+            self.packet_taken();
+            return false;
+        }
+        self.send(message())
+    }
+
+    /// The shard has taken a packet.
+    pub(crate) fn packet_taken(&self) {
+        self.packets.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -116,5 +136,23 @@ impl Shared {
         if let Some(post) = self.post(handle.shard) {
             post.send(Message::Preempt { handle, ending: Ending::ours(TerminateCause::PortPreempted, why) });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_for_a_shard_that_does_not_take_them_are_dropped_and_other_messages_are_not() {
+        let (sender, inbox) = std::sync::mpsc::channel();
+        let post = Post::new(sender, Arc::new(Bell::new().unwrap()), Arc::default());
+        let packet = || Message::Packet(Vec::new());
+        assert_eq!((0..MOST_PACKETS + 10).filter(|_| post.send_packet(packet)).count(), MOST_PACKETS);
+        assert!(post.send(Message::Drain));
+        assert!(inbox.try_recv().is_ok());
+        post.packet_taken();
+        assert!(post.send_packet(packet), "there is room again");
+        assert!(!post.send_packet(packet));
     }
 }

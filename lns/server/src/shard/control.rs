@@ -67,13 +67,14 @@ impl Shard {
             && self
                 .shared
                 .post(owner)
-                .is_some_and(|post| post.send(Message::Datagram { path, bytes: bytes.to_vec() }))
+                .is_some_and(|post| post.send_packet(|| Message::Datagram { path, bytes: bytes.to_vec() }))
     }
 
     pub(super) fn handle_message(&mut self, now: Instant, message: Message) {
         match message {
             Message::Decision { handle, round, decision } => self.decided(now, handle, round, decision),
             Message::Datagram { path, mut bytes } => {
+                self.packet_taken();
                 // Not forwarded a second time: what is nobody's stays dropped.
                 if let Received::Data { token, frame, .. } = self.endpoint.handle_datagram(now, path, &bytes)
                 {
@@ -81,7 +82,10 @@ impl Shard {
                 }
                 self.pump(now);
             }
-            Message::Packet(mut packet) => self.deliver_out(now, &mut packet),
+            Message::Packet(mut packet) => {
+                self.packet_taken();
+                self.deliver_out(now, &mut packet);
+            }
             Message::Preempt { handle, ending } => {
                 if self.session(handle).is_some() {
                     // A peer that is still there hears why; it is not waited for.
@@ -117,6 +121,12 @@ impl Shard {
                 self.endpoint.reconfigure(config);
             }
             Message::Drain => self.drain(now),
+        }
+    }
+
+    fn packet_taken(&self) {
+        if let Some(post) = self.shared.post(self.index) {
+            post.packet_taken();
         }
     }
 

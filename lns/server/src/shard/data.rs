@@ -136,8 +136,12 @@ impl Shard {
             Some(owner) if owner == self.index => self.deliver_out(now, packet),
             Some(owner) => {
                 // The kernel learns the right queue from the client's own packets; until then they change hands here.
-                if let Some(post) = self.shared.post(owner) {
-                    post.send(Message::Packet(packet.to_vec()));
+                let taken = self
+                    .shared
+                    .post(owner)
+                    .is_some_and(|post| post.send_packet(|| Message::Packet(packet.to_vec())));
+                if !taken {
+                    self.counters.undelivered += 1;
                 }
             }
             None => self.counters.no_client += 1,
