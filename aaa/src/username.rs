@@ -76,7 +76,7 @@ pub enum NameError {
     /// Would break a log line or a C string on the server.
     #[error("the user name holds the control character 0x{octet:02x} at position {position}")]
     ControlCharacter {
-        /// The first one.
+        /// The first one; those of ASCII are found first.
         octet: u8,
         /// Where, counted from 0.
         position: usize,
@@ -165,7 +165,15 @@ pub fn check(name: &[u8]) -> Result<&str, NameError> {
             position,
         });
     }
-    std::str::from_utf8(name).map_err(|error| NameError::NotUtf8 { position: error.valid_up_to() })
+    let text =
+        std::str::from_utf8(name).map_err(|error| NameError::NotUtf8 { position: error.valid_up_to() })?;
+    // Those beyond ASCII (U+0080 to U+009F) steer a terminal too.
+    match text.char_indices().find(|(_, character)| character.is_control()) {
+        Some((position, character)) => {
+            Err(NameError::ControlCharacter { octet: u8::try_from(character).unwrap_or(0), position })
+        }
+        None => Ok(text),
+    }
 }
 
 fn left<'a>(name: &'a str, taken: &'static str) -> Result<&'a str, NameError> {

@@ -93,6 +93,11 @@ fn hostile_names_are_refused_in_words_and_without_a_copy() {
     assert_eq!(words(&vec![b'a'; 1 << 20]), "the user name has 1048576 octets, at most 253 are served");
     assert_eq!(words(b"joe\0#sales"), "the user name holds the control character 0x00 at position 3");
     assert_eq!(words(b"joe\r\nroot"), "the user name holds the control character 0x0d at position 3");
+    assert_eq!(
+        words("joe\u{9b}2J#sales".as_bytes()),
+        "the user name holds the control character 0x9b at position 3",
+        "a terminal acts on those beyond ASCII too"
+    );
     assert_eq!(words(b"joe\xff\xfe"), "the user name is not UTF-8 from position 3 on");
     assert!(check("Jos\u{e9}".as_bytes()).is_ok());
     assert!(check(&[b'a'; MAX_NAME]).is_ok());
