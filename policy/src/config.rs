@@ -171,6 +171,8 @@ fn lns(root: &mut Section<'_>, pools: &BTreeMap<String, PoolSettings>) -> LnsCon
         table.get("hostname", "a host name in quotes").unwrap_or_else(|| "tollgate".to_owned());
     if hostname.is_empty() || hostname.len() > 255 {
         table.error("hostname", "is empty or longer than 255 octets", "write the server's host name");
+    } else if hostname.contains(char::is_control) {
+        table.error("hostname", "holds a control character", "write the server's host name");
     }
     let require_ipsec = table.flag("require-ipsec", true);
     if !require_ipsec {
@@ -185,13 +187,17 @@ fn lns(root: &mut Section<'_>, pools: &BTreeMap<String, PoolSettings>) -> LnsCon
         .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, 1701)));
     let tun_name: String =
         table.get("tun-name", "a device name in quotes").unwrap_or_else(|| "tollgate0".to_owned());
-    if tun_name.is_empty()
-        || tun_name.len() > 15
-        || tun_name.contains(|c: char| c == '/' || c.is_whitespace())
-    {
+    // The kernel takes more, but `%d` would make another name of it, and `.` and `..` are none.
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if tun_name.len() > 15 || !tun_name.chars().all(is_fit) || tun_name.chars().all(|c| c == '.') {
         table.error("tun-name", "is not a device name", "write 1 to 15 letters, digits or dashes");
     }
     let inner_address = table.parsed("inner-address", "an IPv4 address in quotes");
+    if let Some(address) = inner_address
+        && AddressRange::of(address).has_unusable()
+    {
+        table.error("inner-address", format!("{address} is no host's address"), "choose another address");
+    }
     if let Some(address) = inner_address
         && let Some((name, _)) =
             pools.iter().find(|(_, pool)| pool.range.first == address && pool.range.size() == 1)
@@ -292,6 +298,13 @@ fn pools(root: &mut Section<'_>) -> BTreeMap<String, PoolSettings> {
                         "give each pool its own addresses",
                     );
                 }
+            }
+            if range.has_unusable() {
+                table.error(
+                    "range",
+                    "holds addresses that no host can have (0.0.0.0/8, 127.0.0.0/8, or 224.0.0.0 and above)",
+                    "choose a range of unicast addresses",
+                );
             }
             if range.size() > 1 << 24 {
                 table.error("range", "holds more than 16,777,216 addresses", "choose a smaller range");

@@ -26,6 +26,17 @@ impl AddressRange {
         (self.first..=self.last).contains(&address)
     }
 
+    /// The range that holds this address alone.
+    pub fn of(address: Ipv4Addr) -> Self {
+        Self { first: address, last: address }
+    }
+
+    /// Whether it holds addresses that no host can have: "this network", loopback, multicast and what is beyond.
+    pub fn has_unusable(&self) -> bool {
+        let meets = |first: u8, last: u8| self.first.octets()[0] <= last && self.last.octets()[0] >= first;
+        meets(0, 0) || meets(127, 127) || meets(224, 255)
+    }
+
     /// The smallest set of prefixes that covers exactly this range, for the routing table: address and prefix length.
     pub fn prefixes(&self) -> Vec<(Ipv4Addr, u8)> {
         let mut prefixes = Vec::new();

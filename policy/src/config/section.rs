@@ -83,13 +83,20 @@ impl<'a> Section<'a> {
     }
 
     /// True when the table holds the key (asked for or not).
-    pub(crate) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&mut self, key: &'static str) -> bool {
+        self.know(key);
         self.values.contains_key(key)
     }
 
     fn value(&mut self, key: &'static str) -> Option<Value> {
-        self.known.push(key);
+        self.know(key);
         self.values.remove(key)
+    }
+
+    fn know(&mut self, key: &'static str) {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
     }
 
     /// A value of one type; `expected` says in words what belongs there.

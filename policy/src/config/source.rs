@@ -4,6 +4,7 @@
 //! line of each key, which figment does not keep.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Map, Value};
@@ -12,6 +13,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problem, Problems, Severity};
+
+/// More than any configuration has: what is larger is a device or something else by mistake.
+const LARGEST: u64 = 16 << 20;
 
 /// A configuration file read into values, and where each key stands.
 pub(crate) struct Source {
@@ -31,7 +35,17 @@ impl Source {
                 "name the file in it, for example tollgate.toml",
             ));
         }
-        let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+        let mut bytes = Vec::new();
+        std::fs::File::open(file)
+            .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+            .map_err(|error| unreadable(file, &error))?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(Problems::of_file(
+                file,
+                format!("is larger than {} MiB", LARGEST >> 20),
+                "name a configuration file",
+            ));
+        }
         let text = String::from_utf8(bytes).map_err(|error| {
             let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
                 .iter()
@@ -161,7 +175,11 @@ fn convert(
         DeValue::String(string) => Value::from(string.to_string()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Value::from(number),
-            Err(_) => Value::from(number.as_str().to_owned()),
+            // Out of every range; as a number still, so that the message says what it is.
+            Err(_) => match i128::from_str_radix(number.as_str(), number.radix()) {
+                Ok(number) => Value::from(number),
+                Err(_) => Value::from(f64::INFINITY),
+            },
         },
         DeValue::Float(number) => match number.as_str().parse::<f64>() {
             Ok(number) => Value::from(number),

@@ -198,3 +198,52 @@ fn overrides_stand_above_the_file() {
     assert_eq!(config.lns.tun_name, "vpn7");
     assert_eq!(config.lns.max_sessions, 5);
 }
+
+#[test]
+fn addresses_that_no_host_can_have_are_refused() {
+    for range in ["0.0.0.0-0.0.0.9", "126.255.255.250-127.0.0.1", "223.255.255.250-255.255.255.255"] {
+        let text = SMALL.replace("10.4.5.10-10.4.5.250", range);
+        let errors = errors(&text);
+        assert!(errors.iter().any(|error| error.contains("no host can have")), "{range}: {errors:?}");
+    }
+    for address in ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"] {
+        let text = format!("[lns]\ninner-address = \"{address}\"\n{SMALL}");
+        let expected = format!("{address} is no host's address");
+        assert!(errors(&text)[0].contains(&expected), "{address}");
+    }
+}
+
+#[test]
+fn a_mistyped_key_that_must_be_there_is_recognised() {
+    let errors = errors(&SMALL.replace("range =", "rang ="));
+    assert!(errors.iter().any(|error| error.ends_with("fix: did you mean range?")), "{errors:?}");
+}
+
+#[test]
+fn a_number_beyond_every_range_is_told_as_a_number() {
+    for (number, told) in [
+        ("99999999999999999999", "holds the number 99999999999999999999"),
+        ("0xffffffffffffffff", "holds the number 18446744073709551615"),
+        (&"9".repeat(60), "holds the number"),
+    ] {
+        let errors = errors(&format!("[lns]\nmax-sessions = {number}\n{SMALL}"));
+        assert!(errors[0].contains(told), "{errors:?}");
+        assert!(errors[0].ends_with("write a whole number from 1 to 1048576"), "{errors:?}");
+    }
+}
+
+#[test]
+fn names_that_a_device_or_a_log_cannot_carry_are_refused() {
+    for name in ["", ".", "..", "a/b", "vpn%d", "a b", "a\\u0007b", "sixteen-letters-"] {
+        let errors = errors(&format!("[lns]\ntun-name = \"{name}\"\n{SMALL}"));
+        assert!(errors[0].contains("lns.tun-name: is not a device name"), "{name}: {errors:?}");
+    }
+    let errors = errors(&format!("[lns]\nhostname = \"a\\nb\"\n{SMALL}"));
+    assert!(errors[0].contains("lns.hostname"), "{errors:?}");
+}
+
+#[test]
+fn a_file_without_end_is_refused() {
+    let problems = load(Path::new("/dev/zero"), &[]).unwrap_err().to_string();
+    assert!(problems.contains("is larger than 16 MiB"), "{problems}");
+}
