@@ -84,11 +84,20 @@ pub(crate) async fn decide(shared: &Arc<Shared>, handle: Handle, request: LoginR
         }
         Verdict::Reject(reject) => rejection(reject),
         // A second question needs a method that can carry one; PAP and CHAP cannot.
-        Verdict::Challenge(challenge) => Decision::Reject {
-            message: challenge.message.clone().into_bytes(),
-            code: MS_CHAP_AUTHENTICATION_FAILURE,
-            retry: false,
-        },
+        Verdict::Challenge(challenge) => {
+            warn!(
+                user = %PrintableName(&outcome.name),
+                tunnel_group = outcome.tunnel_group,
+                server = outcome.server,
+                method = %outcome.method,
+                "login refused: the server asks a second question, which this method cannot carry",
+            );
+            Decision::Reject {
+                message: challenge.message.clone().into_bytes(),
+                code: MS_CHAP_AUTHENTICATION_FAILURE,
+                retry: false,
+            }
+        }
         Verdict::Unavailable(silence) => {
             warn!(
                 user = %PrintableName(&outcome.name),
@@ -176,7 +185,8 @@ async fn accept(
     let lease =
         lease(shared, &policy.address, &ticket, !evicted.is_empty()).await.map_err(Refusal::Address)?;
     ticket.hold(lease.address());
-    let network = network(snapshot.config.lns.inner_address, lease.address(), &policy);
+    // The device keeps the address that it was made with, whatever a reload says since.
+    let network = network(shared.inner_address, lease.address(), &policy);
     let accounting =
         snapshot.router.tunnel_group(&outcome.tunnel_group).and_then(|group| group.accounting_group.clone());
     let grant = Grant {

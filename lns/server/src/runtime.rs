@@ -14,7 +14,7 @@ use tollgate_l2tp::IdSpace;
 use tollgate_policy::Config;
 use tollgate_policy::config::LnsConfig;
 use tollgate_policy::pool::Pools;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::inner::{Inner, MemoryNetwork};
 use crate::routes::Routes;
@@ -177,8 +177,14 @@ impl Server {
     }
 
     /// Takes a new configuration for the logins to come.
-    pub(crate) fn reload(&self, config: Config) -> Result<(), SnapshotError> {
+    pub(crate) fn reload(&self, config: Config) -> Result<(), StartError> {
+        if config.lns.require_ipsec {
+            return Err(StartError::IpsecRequired);
+        }
         let old = self.shared.snapshot.load_full();
+        for key in needs_restart(&old.config, &config) {
+            warn!("{key} has changed: that takes effect at the next start");
+        }
         // Names are looked up and sockets opened on the runtime.
         let _guard = self.runtime.enter();
         let pools = config.pools.clone();
@@ -240,6 +246,22 @@ impl Drop for Alarm {
             shared.failed.notify_one();
         }
     }
+}
+
+/// What has changed between two configurations and cannot be changed while the server runs.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let (before, after) = (&old.lns, &new.lns);
+    [
+        ("lns.l2tp-listen", before.l2tp_listen != after.l2tp_listen),
+        ("lns.tun-name", before.tun_name != after.tun_name),
+        ("lns.inner-address", before.inner_address != after.inner_address),
+        ("lns.mtu of the TUN device", before.mtu != after.mtu),
+        ("lns.shards", before.shards != after.shards),
+        ("admin.socket", old.admin.socket != new.admin.socket),
+    ]
+    .into_iter()
+    .filter_map(|(key, changed)| changed.then_some(key))
+    .collect()
 }
 
 /// One for every two processors: the others serve the AAA side and the kernel's share of each packet. A single shard
@@ -351,4 +373,52 @@ fn start_shards(
             Ok(worker)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(lns: &str) -> Config {
+        let text = format!(
+            r#"
+                [lns]
+                {lns}
+                [local]
+                [pool.a]
+                range = "10.0.0.10-10.0.0.20"
+                mask = "255.255.255.0"
+                [tunnel-group.DefaultRAGroup]
+            "#
+        );
+        tollgate_policy::config::parse(std::path::Path::new("test.toml"), &text).unwrap()
+    }
+
+    #[test]
+    fn a_server_without_tunnels_stops_at_once() {
+        let extras = Extras { local: Some(Arc::new(LocalBackend::in_memory(Vec::new()))), witness: None };
+        let config = config("require-ipsec = false\nl2tp-listen = \"127.0.0.1:0\"\nshards = 2");
+        let server = Server::start(config, InnerKind::Memory, extras).unwrap();
+        let begun = Instant::now();
+        server.stop();
+        assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_reload_cannot_ask_for_what_is_not_served() {
+        let extras = Extras { local: Some(Arc::new(LocalBackend::in_memory(Vec::new()))), witness: None };
+        let config_of =
+            |ipsec: bool| config(&format!("require-ipsec = {ipsec}\nl2tp-listen = \"127.0.0.1:0\""));
+        let server = Server::start(config_of(false), InnerKind::Memory, extras).unwrap();
+        assert!(matches!(server.reload(config_of(true)), Err(StartError::IpsecRequired)));
+        server.stop();
+    }
+
+    #[test]
+    fn a_reload_says_what_it_cannot_change() {
+        let old = config("");
+        assert!(needs_restart(&old, &config("tunnel-hello = 30")).is_empty());
+        let new = config("tun-name = \"vpn1\"\nmtu = 1300");
+        assert_eq!(needs_restart(&old, &new), ["lns.tun-name", "lns.mtu of the TUN device"]);
+    }
 }

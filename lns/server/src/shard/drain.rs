@@ -38,6 +38,8 @@ impl Shard {
                 self.endpoint.close_all(now, stop);
                 self.pump(now);
                 self.draining = Draining::Tunnels(now + Duration::from_secs(2));
+                // Where no tunnel is left nothing will come that this shard could wait for.
+                self.drain_step(now);
             }
             Draining::Tunnels(until) if !has_open_tunnels(&self.endpoint) || now >= until => {
                 self.draining = Draining::Done;
