@@ -27,7 +27,8 @@ pub(crate) struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed (the message says why), 64 the command line is wrong.\n\
+const EXIT_CODES: &str = "Example: tollgate demo\n\
+                          Exit codes: 0 done, 1 failed (the message says why), 64 the command line is wrong.\n\
                           `aaa test` has its own: see `tollgate aaa test --help`.";
 
 #[derive(Debug, Subcommand)]
@@ -49,13 +50,13 @@ enum Command {
     )]
     Dial(dial::Arguments),
     /// Load a server and print what it did and what that cost, one JSON line a run.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: tollgate bench login --help")]
     Bench(bench::Command),
     /// Ask the AAA router without a call.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: tollgate aaa test --help")]
     Aaa(AaaCommand),
     /// The local users.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: tollgate user list --users users.toml")]
     User(user::Command),
     /// Print what a running server holds.
     #[command(after_help = "Example: tollgate show sessions --config tollgate.toml --json")]
@@ -164,5 +165,32 @@ pub(crate) fn run() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::Show(arguments) => show::show(&arguments),
         Command::Disconnect(arguments) => show::disconnect(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_help_of_every_command_holds_an_example_that_is_understood() {
+        fn check(command: &mut clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = help
+                .lines()
+                .find_map(|line| line.strip_prefix("Example: "))
+                .unwrap_or_else(|| panic!("{} has no example", command.get_name()));
+            let words = example.rsplit("| ").next().unwrap_or_default().split_whitespace();
+            if let Err(error) = Cli::try_parse_from(words) {
+                assert!(!error.use_stderr(), "{example}: {error}");
+            }
+            // `help` is clap's own.
+            command.get_subcommands_mut().filter(|command| command.get_name() != "help").for_each(check);
+        }
+        let mut command = Cli::command();
+        command.build();
+        check(&mut command);
     }
 }

@@ -309,6 +309,10 @@ fn policy_lines(policy: &SessionPolicy) -> Vec<(&'static str, Value)> {
         ("session-timeout", json!(seconds(policy.session_timeout))),
         ("simultaneous-logins", json!(policy.simultaneous_logins)),
         ("filter", json!(policy.filter.as_ref().map(|(name, _)| name))),
+        (
+            "routes",
+            json!(policy.routes.iter().map(|(net, length)| format!("{net}/{length}")).collect::<Vec<_>>()),
+        ),
         ("mtu", json!(policy.mtu)),
         ("interim-interval", json!(seconds(policy.interim_interval))),
     ]

@@ -35,7 +35,7 @@ pub(crate) enum Command {
     },
     /// Answer every RADIUS request with yes, for measurements of access servers; until it is ended.
     #[command(
-        after_help = "Example: tollgate bench radius --listen 127.0.0.1:1812 --accounting 127.0.0.1:1813"
+        after_help = "Example: tollgate bench radius --listen 127.0.0.1:1812 --accounting 127.0.0.1:1813 --secret-file radius.key"
     )]
     Radius {
         /// Address for Access-Requests.
