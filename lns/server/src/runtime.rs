@@ -377,6 +377,10 @@ fn start_shards(
 
 #[cfg(test)]
 mod tests {
+    use tollgate_backends::local::{StoredPassword, User};
+    use tollgate_client::dial::Dial;
+    use zeroize::Zeroizing;
+
     use super::*;
 
     fn config(lns: &str) -> Config {
@@ -389,6 +393,7 @@ mod tests {
                 range = "10.0.0.10-10.0.0.20"
                 mask = "255.255.255.0"
                 [tunnel-group.DefaultRAGroup]
+                address-pool = ["a"]
             "#
         );
         tollgate_policy::config::parse(std::path::Path::new("test.toml"), &text).unwrap()
@@ -402,6 +407,32 @@ mod tests {
         let begun = Instant::now();
         server.stop();
         assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn max_sessions_holds_for_all_shards_together() {
+        let users = vec![User::new("joe", StoredPassword::nt(b"secret"))];
+        let extras = Extras { local: Some(Arc::new(LocalBackend::in_memory(users))), witness: None };
+        let config =
+            config("require-ipsec = false\nl2tp-listen = \"127.0.0.1:0\"\nshards = 4\nmax-sessions = 2");
+        let server = Server::start(config, InnerKind::Memory, extras).unwrap();
+        let options = tollgate_client::dial::Options {
+            server: server.local_addr(),
+            user: b"joe".to_vec(),
+            password: Zeroizing::new(b"secret".to_vec()),
+            method: tollgate_ppp::AuthProtocol::MsChapV2,
+            tunnel_secret: None,
+            host_name: "test".into(),
+            request_servers: false,
+            stage_limit: Duration::from_secs(5),
+        };
+        let dial = || Dial::connect(&options, &mut |_| ()).map_err(|failure| failure.to_string());
+        let mut calls: Vec<_> = (0..10).map(|_| dial()).collect();
+        let refused: Vec<_> = calls.iter().filter_map(|call| call.as_ref().err()).collect();
+        assert_eq!(refused.iter().filter(|why| why.contains("too many sessions")).count(), 8, "{refused:?}");
+        calls.iter_mut().flatten().for_each(Dial::hang_up);
+        dial().expect("who hangs up makes room").hang_up();
+        server.stop();
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     /// Distinguishes the session ids of this start from those of earlier ones.
     boot: u32,
     next_session: AtomicU32,
+    /// Sessions of all shards.
+    sessions: AtomicUsize,
 }
 
 /// The way to one shard.
@@ -106,6 +108,7 @@ impl Shared {
             posts: OnceLock::new(),
             boot,
             next_session: AtomicU32::new(1),
+            sessions: AtomicUsize::new(0),
         }
     }
 
@@ -119,6 +122,18 @@ impl Shared {
     /// An Acct-Session-Id that no other session has, of this start or another.
     pub(crate) fn session_id(&self) -> String {
         format!("{:08X}{:08X}", self.boot, self.next_session.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Takes a place for one more session; false when there are `most` already.
+    pub(crate) fn session_begins(&self, most: usize) -> bool {
+        self.sessions
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now < most).then_some(now + 1))
+            .is_ok()
+    }
+
+    /// Gives the place back.
+    pub(crate) fn session_ends(&self) {
+        self.sessions.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The way to a shard.

@@ -6,7 +6,8 @@ use std::time::Instant;
 use tollgate_aaa::accounting::TerminateCause;
 use tollgate_aaa::{PrintableName, SessionContext};
 use tollgate_l2tp::{
-    CallInfo, DropReason, Event as TunnelEvent, MAX_DATA_HEADER, Path, Received, Role, SessionKey,
+    CallDisconnect, CallInfo, CdnResult, DropReason, Event as TunnelEvent, MAX_DATA_HEADER, Path, Received,
+    Role, SessionKey,
 };
 use tollgate_policy::Config;
 use tollgate_policy::tunnel_group::DEFAULT_TUNNEL_GROUP;
@@ -21,7 +22,7 @@ use super::{Draining, Shard};
 use crate::registry::Handle;
 
 /// What one shard of `shards` tells its L2TP endpoint. The bounds of the whole server are shared out, with some room
-/// since callers do not spread evenly.
+/// since callers do not spread evenly; the sum is watched when a call comes up.
 pub(super) fn l2tp_config(config: &Config, shards: usize) -> tollgate_l2tp::Config {
     let lns = &config.lns;
     let mut l2tp = tollgate_l2tp::Config::new(Role::Lns, lns.hostname.clone());
@@ -178,7 +179,17 @@ impl Shard {
         let snapshot = self.shared.snapshot.load();
         let arrival = Arc::clone(&snapshot.arrival);
         let nas_identifier = snapshot.config.lns.hostname.clone();
+        let most = snapshot.config.lns.max_sessions;
         drop(snapshot);
+        if !self.shared.session_begins(most) {
+            let refusal = CallDisconnect::new(CdnResult::NoFacilitiesNow, "too many sessions");
+            self.endpoint.close_session(now, key, refusal);
+            if let Some(more) = self.quiet.may_log("max-sessions", now) {
+                let peer = call.path.remote;
+                warn!(%peer, more, "call refused: there are max-sessions ({most}) sessions");
+            }
+            return;
+        }
         self.generation = self.generation.wrapping_add(1);
         let entry = self.sessions.vacant_entry();
         let token = entry.key() as u32;

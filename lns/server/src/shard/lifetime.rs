@@ -8,7 +8,7 @@ use tollgate_aaa::accounting::{RecordKind, TerminateCause, Traffic};
 use tollgate_aaa::{Credentials, LoginRequest, PrintableName, Secret, SessionContext};
 use tollgate_l2tp::{CallDisconnect, CdnResult, SessionEnd, TunnelEnd};
 use tollgate_policy::tunnel_group::DEFAULT_TUNNEL_GROUP;
-use tollgate_ppp::{Addresses, AuthDecision, AuthRequest, CloseReason, DownReason, Proof};
+use tollgate_ppp::{Addresses, AuthDecision, AuthRequest, CloseReason, DownReason, Phase, Proof};
 use tracing::info;
 
 use super::Shard;
@@ -44,9 +44,13 @@ impl Shard {
     }
 
     pub(super) fn decided(&mut self, now: Instant, handle: Handle, round: u32, decision: Decision) {
-        // A caller who hung up or began anew meanwhile: the grant is dropped, and all that it holds is given back.
+        // A caller who hung up, began anew or is being hung up on meanwhile: the grant is dropped, and all that it
+        // holds is given back.
         let Some(session) = self.session(handle) else { return };
-        if !matches!(session.stage, Stage::Deciding) || session.link.authentication_round() != round {
+        if !matches!(session.stage, Stage::Deciding)
+            || session.link.authentication_round() != round
+            || session.link.phase() != Phase::Authenticate
+        {
             return;
         }
         session.stage = Stage::Negotiating;
@@ -131,6 +135,7 @@ impl Shard {
     /// The session is over: everything that it holds is given back, billing is told, the call goes.
     pub(super) fn finish(&mut self, now: Instant, token: u32, ending: Ending) {
         let Some(session) = self.sessions.try_remove(token as usize) else { return };
+        self.shared.session_ends();
         self.by_key.remove(&session.key);
         let result = if ending.ours { CdnResult::Administrative } else { CdnResult::CarrierLost };
         self.endpoint.close_session(now, session.key, CallDisconnect::new(result, ending.words.clone()));
