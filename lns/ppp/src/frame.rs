@@ -87,6 +87,19 @@ pub(crate) fn split(frame: &[u8]) -> Option<(Protocol, &[u8])> {
     }
 }
 
+/// Whether a frame can be read: its protocol field and, where a protocol of ours follows, the Length of its packet. A
+/// link discards what cannot be read without a word, as RFC 1661 wants; this is for those who count.
+pub fn is_well_formed(frame: &[u8]) -> bool {
+    match split(frame) {
+        Some((
+            Protocol::LCP | Protocol::IPCP | Protocol::PAP | Protocol::CHAP | Protocol::EAP,
+            information,
+        )) => Packet::parse(information).is_some(),
+        Some(_) => true,
+        None => false,
+    }
+}
+
 /// The IPv4 packet inside a frame, with or without address, control and the first protocol octet.
 pub fn ipv4_payload(frame: &[u8]) -> Option<&[u8]> {
     match frame {

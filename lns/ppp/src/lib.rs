@@ -51,7 +51,7 @@ mod terminate;
 pub use auth::{AuthDecision, AuthProtocol, AuthRequest, Network, Proof};
 pub use config::{ClientConfig, ServerConfig};
 pub use event::{Addresses, CloseReason, DownReason, Event, Phase};
-pub use frame::ipv4_payload;
+pub use frame::{ipv4_payload, is_well_formed};
 pub use link::Link;
 pub use mss::clamp_mss;
 pub use proxy::{ProxyAuth, ProxyLcp};

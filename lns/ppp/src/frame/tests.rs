@@ -47,3 +47,20 @@ fn what_is_encoded_is_read_back() {
     let compressed = encode(Framing { acfc: true, pfc: true }, Protocol::IPCP, 1, 1, &[]);
     assert_eq!(compressed, [0x80, 0x21, 1, 1, 0, 4]);
 }
+
+#[test]
+fn what_cannot_be_read_is_told_from_what_is_only_not_ours() {
+    for (frame, expected) in [
+        (&[0xFF, 0x03, 0xC0, 0x21, 9, 1, 0, 4][..], true),
+        (&[0xC0, 0x21, 9, 1, 0, 4, 0xAA], true),
+        (&[0xC0, 0x21, 9, 1, 0, 3], false),
+        (&[0xC0, 0x21, 9, 1, 0, 5], false),
+        (&[0x80, 0x21, 1], false),
+        (&[0x80, 0xFD, 1], true),
+        (&[0xC0, 0x20, 9, 1, 0, 4], false),
+        (&[0xFF, 0x03], false),
+        (&[], false),
+    ] {
+        assert_eq!(is_well_formed(frame), expected, "{frame:02x?}");
+    }
+}

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use tollgate_l2tp::MAX_DATA_HEADER;
 use tollgate_policy::filter::Direction;
-use tollgate_ppp::{clamp_mss, ipv4_payload};
+use tollgate_ppp::{clamp_mss, ipv4_payload, is_well_formed};
+use tracing::warn;
 
 use super::Shard;
 use super::icmp::{Oversize, oversize};
@@ -32,11 +33,13 @@ pub(super) struct DataCounters {
     pub(super) malformed: u64,
     /// Packets too large for their client.
     pub(super) too_big: u64,
+    /// Frames that are not PPP as the RFC has it.
+    pub(super) ppp_malformed: u64,
 }
 
 impl DataCounters {
     /// Each count with its name.
-    pub(super) fn values(&self) -> [(&'static str, u64); 8] {
+    pub(super) fn values(&self) -> [(&'static str, u64); 9] {
         [
             ("data-unusable", self.unusable),
             ("data-spoofed", self.spoofed),
@@ -46,6 +49,7 @@ impl DataCounters {
             ("data-no-client", self.no_client),
             ("data-malformed", self.malformed),
             ("data-too-big", self.too_big),
+            ("ppp-malformed", self.ppp_malformed),
         ]
     }
 }
@@ -121,6 +125,13 @@ impl Shard {
     }
 
     fn control_frame(&mut self, now: Instant, token: u32, frame: &[u8]) {
+        if !is_well_formed(frame) {
+            self.counters.ppp_malformed += 1;
+            if let Some(more) = self.quiet.may_log("ppp-malformed", now) {
+                let session = &self.sessions[token as usize].context.acct_session_id;
+                warn!(session, more, "malformed PPP frame dropped");
+            }
+        }
         self.sessions[token as usize].link.handle_frame(now, frame);
         self.drive(now, token);
     }
