@@ -152,6 +152,10 @@ fn endpoint() {
         .flat_map(|number| {
             let mut request = message(1, 0, 0, &tunnel_avps);
             request[1] = number;
+            // The last octet is that of the peer's tunnel id: six tunnels, not one asked for six times.
+            if let Some(last) = request.last_mut() {
+                *last = number + 1;
+            }
             request
         })
         .collect();
@@ -209,10 +213,9 @@ fn links() {
         "server-vj",
         &[&[0], &packet(1, 1, &[2, 6, 0, 0x2D, 15, 1, 1, 10, 1, 2, 3, 4, 5, 6, 7, 8])[..]].concat(),
     );
-    let give =
-        [vec![8, 0, 0, 6, 0, 0, 10, 4, 5, 17], packet(1, 1, &[3, 6, 10, 4, 0, 1]), vec![GRANT]].concat();
-    write("ppp_ipcp", "client", &[&[1], &give[..]].concat());
-    write("ppp_ipcp", "client-rejected", &[&[1, 8, 1, 6, 0], &give[..]].concat());
+    let give = [vec![8, 0, 0, 6, 0, 0, 10, 4, 5, 17], packet(1, 1, &[3, 6, 10, 4, 0, 1]), vec![GRANT]];
+    write("ppp_ipcp", "client", &[&[1], &give.concat()[..]].concat());
+    write("ppp_ipcp", "client-rejected", &[&[1, 8, 1, 6, 0], &give.concat()[..]].concat());
     // Every step names its protocol in the upper half: LCP 0, PAP 0x50, CHAP 0x70, IPCP 0x90, any 0xD0.
     let with = |upper: u8, mut step: Vec<u8>| {
         step[0] |= upper;
@@ -230,14 +233,21 @@ fn links() {
     ]
     .concat();
     write("ppp_link", "server-pap", &[&[12], &whole[..]].concat());
-    let chap =
-        [packet(1, 1, &magic), vec![GRANT], with(0x70, microsoft), vec![0x79, 1, 0x79, 0, 0x96]].concat();
+    let chap = [
+        packet(1, 1, &magic),
+        vec![GRANT],
+        with(0x70, microsoft.clone()),
+        vec![0x79, 1],
+        with(0x70, microsoft),
+        vec![0x79, 0, 0x96],
+    ]
+    .concat();
     write("ppp_link", "server-ms-v2", &[&[0], &chap[..]].concat());
     let proxy =
         [&[2, 3, 1, 3], &b"joe"[..], &[0, 3], b"pwd", &[4, 3, 4, 0xC0, 0x23, 6], &magic, &[0x59, 0, 0x96]];
     write("ppp_link", "server-proxy", &proxy.concat());
-    let client =
-        [packet(1, 1, &[3, 4, 0xC0, 0x23]), vec![GRANT], with(0x50, packet(2, OWN, &[0])), with(0x90, give)];
+    let give = give.map(|step| with(0x90, step)).concat();
+    let client = [packet(1, 1, &[3, 4, 0xC0, 0x23]), vec![GRANT], with(0x50, packet(2, OWN, &[0])), give];
     write("ppp_link", "client", &[&[1], &client.concat()[..]].concat());
 }
 

@@ -7,7 +7,7 @@ use tollgate_fuzz::script::Script;
 
 fuzz_target!(|octets: &[u8]| {
     let mut script = Script::new(octets);
-    let server = script.octet() % 2 == 0;
+    let server = script.octet().is_multiple_of(2);
     let mut peer = if server { Peer::of_server(&ALL[3..]) } else { Peer::of_client(&ALL) };
     peer.start();
     if server {
