@@ -186,6 +186,18 @@ pub struct PrintableName<'a>(pub &'a [u8]);
 
 impl fmt::Display for PrintableName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What a log line's reader would take for the next field must not come from the name.
+        if self.0.iter().any(|octet| matches!(octet, b' ' | b'=' | b'"')) {
+            f.write_str("\"")?;
+            self.write_escaped(f)?;
+            return f.write_str("\"");
+        }
+        self.write_escaped(f)
+    }
+}
+
+impl PrintableName<'_> {
+    fn write_escaped(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 64;
         let mut shown = 0;
         for chunk in self.0.utf8_chunks() {
@@ -194,7 +206,7 @@ impl fmt::Display for PrintableName<'_> {
                     return f.write_str("...");
                 }
                 shown += 1;
-                if character.is_control() {
+                if character.is_control() || character == '"' {
                     write!(f, "{}", character.escape_default())?;
                 } else {
                     write!(f, "{character}")?;
@@ -214,7 +226,9 @@ impl fmt::Display for PrintableName<'_> {
 
 impl fmt::Debug for PrintableName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{self}\"")
+        f.write_str("\"")?;
+        self.write_escaped(f)?;
+        f.write_str("\"")
     }
 }
 

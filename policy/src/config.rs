@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_aaa::Secret;
 use tollgate_aaa::username::GroupDelimiter;
-use zeroize::Zeroizing;
 
 use crate::filter::AccessList;
 use crate::group_policy::GroupPolicy;
@@ -67,7 +67,7 @@ pub struct LnsConfig {
     /// `tun-name`, at most 15 octets; default `tollgate0`.
     pub tun_name: String,
     /// `l2tp-tunnel-password`: tunnel authentication; default none.
-    pub l2tp_tunnel_password: Option<Zeroizing<Vec<u8>>>,
+    pub l2tp_tunnel_password: Option<Secret>,
     /// `hide-avps`: send AVPs hidden where there is a tunnel password; default false.
     pub hide_avps: bool,
     /// `tunnel-hello` in seconds, 10 to 300; default 60.

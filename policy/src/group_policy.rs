@@ -96,9 +96,9 @@ pub struct GroupPolicy {
     pub simultaneous_logins: Option<u32>,
     /// `at-login-limit`; default `"replace"`.
     pub at_login_limit: Option<AtLoginLimit>,
-    /// `address-pool`: pools that come before those of the tunnel group; default none.
+    /// `address-pool`: pools instead of those of the tunnel group; default none.
     pub address_pools: Option<Vec<String>>,
-    /// `vpn-filter`: the access list that every packet must pass; default none.
+    /// `vpn-filter`: the access list that every packet must pass, or `"none"` to end the inheritance; default none.
     pub filter: Option<String>,
 }
 

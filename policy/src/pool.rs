@@ -227,7 +227,7 @@ impl Pools {
         if held.contains(&address) {
             return Err(PoolError::InUse(address));
         }
-        for pool in pools.values_mut() {
+        for pool in pools.values_mut().filter(|pool| pool.settings.range.contains(address)) {
             pool.returned.retain(|waiting| *waiting != address);
         }
         hold(pools, held, address);

@@ -13,6 +13,9 @@ use crate::group_policy::{AtLoginLimit, GroupPolicy, TunnelProtocol};
 /// Bit of Cisco's Tunneling-Protocols attribute (3076/11) that lets a user in by L2TP over IPsec.
 const TUNNELING_PROTOCOL_L2TP_IPSEC: u32 = 8;
 
+/// The word that ends the inheritance of a filter.
+pub(crate) const NO_FILTER: &str = "none";
+
 /// What a session gets.
 #[derive(Debug, Clone)]
 pub struct SessionPolicy {
@@ -101,7 +104,8 @@ pub fn resolve(
     if simultaneous_logins == 0 {
         return Err(PolicyRefusal::LoginsForbidden(name.to_owned()));
     }
-    let filter = match attributes.filter_id.clone().or(policy.filter) {
+    let inherited = policy.filter.filter(|name| name != NO_FILTER);
+    let filter = match attributes.filter_id.clone().or(inherited) {
         None => None,
         Some(name) => match config.access_lists.get(&name) {
             Some(list) => Some((name, Arc::clone(list))),

@@ -1,7 +1,6 @@
 //! Tunnel groups: where a login arrives, who decides it, and from which pools its address comes.
 
-use tollgate_aaa::AuthMethod;
-use zeroize::Zeroizing;
+use tollgate_aaa::{AuthMethod, Secret};
 
 /// The tunnel group of every caller that nothing else places.
 pub const DEFAULT_TUNNEL_GROUP: &str = "DefaultRAGroup";
@@ -13,7 +12,7 @@ pub const LOCAL_SERVER_GROUP: &str = "LOCAL";
 #[derive(Debug, Clone)]
 pub struct TunnelGroup {
     /// `pre-shared-key` for IKE; several while one is being changed.
-    pub pre_shared_keys: Vec<Zeroizing<Vec<u8>>>,
+    pub pre_shared_keys: Vec<Secret>,
     /// `address-pool`, tried in order.
     pub address_pools: Vec<String>,
     /// `default-group-policy`; default DfltGrpPolicy.

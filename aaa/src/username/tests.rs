@@ -106,6 +106,12 @@ fn hostile_names_are_refused_in_words_and_without_a_copy() {
 #[test]
 fn printed_names_are_bounded_and_harmless() {
     assert_eq!(PrintableName(b"joe\nroot\xff").to_string(), r"joe\nroot\xff");
+    assert_eq!(
+        PrintableName(b"x reason=ok").to_string(),
+        "\"x reason=ok\"",
+        "no field of a log line is forged"
+    );
+    assert_eq!(PrintableName(b"x\" y").to_string(), r#""x\" y""#);
     assert_eq!(PrintableName(&vec![b'a'; 1 << 20]).to_string().len(), 67);
     assert_eq!(PrintableName(&vec![0xff; 1 << 20]).to_string().len(), 64 * 4 + 3);
 }

@@ -2,7 +2,7 @@
 //! network, a seeded source of unpredictable numbers, so that the machines themselves hold no clock, socket or
 //! randomness, and the heap of times at which a driver looks at its machines again.
 #![forbid(unsafe_code)]
-#![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
 
 mod cursor;
 mod deadlines;

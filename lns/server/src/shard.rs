@@ -145,7 +145,8 @@ impl Shard {
     /// Serves until told to stop; an error is one of the system calls that cannot fail on a sound machine. Whatever the
     /// end, every session that was begun is billed to it.
     pub(crate) fn run(mut self) -> io::Result<()> {
-        let outcome = self.serve();
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.serve()))
+            .unwrap_or_else(|_| Err(io::Error::other("it panicked")));
         if outcome.is_err() {
             let now = Instant::now();
             for token in self.matching(&Selector::All) {

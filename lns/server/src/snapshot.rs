@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_aaa::{
-    AccountingMode, AuthMethod, Backend, GroupSettings, Reactivation, Router, Secret, ServerGroup,
-    ServerType, TunnelGroupRoute,
+    AccountingMode, AuthMethod, Backend, GroupSettings, Reactivation, Router, ServerGroup, ServerType,
+    TunnelGroupRoute,
 };
 use tollgate_backends::local::{LocalBackend, LocalSettings};
 use tollgate_backends::radius::{RadiusBackend, RadiusSettings};
@@ -130,7 +130,7 @@ fn radius_group(
             let backend: Arc<dyn Backend> = RadiusBackend::new(
                 RadiusSettings {
                     address: host.address.clone(),
-                    key: Secret::from(host.key.clone()),
+                    key: host.key.clone(),
                     authentication_port: host.authentication_port,
                     accounting_port: host.accounting_port,
                     timeout: host.timeout,

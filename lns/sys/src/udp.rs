@@ -180,6 +180,8 @@ impl Inbound {
             Err(error) if would_block(&error) => Ok(0),
             // An ICMP error about an earlier datagram of ours: nothing was received, the socket is well.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(0),
+            // The kernel is short of memory for the moment.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM)) => Ok(0),
             Err(error) => Err(error),
         }
     }

@@ -12,6 +12,7 @@ use super::server_group::ServerGroupConfig;
 use super::{LnsConfig, PoolSettings};
 use crate::filter::AccessList;
 use crate::group_policy::{DEFAULT_GROUP_POLICY, GroupPolicy, Limit};
+use crate::session::NO_FILTER;
 use crate::tunnel_group::{DEFAULT_TUNNEL_GROUP, LOCAL_SERVER_GROUP, TunnelGroup};
 
 /// Longest timeout of the old system, kept so that its configurations load: 35,791,394 minutes.
@@ -34,7 +35,9 @@ pub(crate) fn policies(
     let mut policies = BTreeMap::new();
     for (name, mut table) in root.named("group-policy") {
         let filter: Option<String> = table.get("vpn-filter", "the name of an access list in quotes");
-        if let Some(list) = filter.as_ref().filter(|list| !access_lists.contains_key(*list)) {
+        if let Some(list) =
+            filter.as_ref().filter(|list| *list != NO_FILTER && !access_lists.contains_key(*list))
+        {
             table.error(
                 "vpn-filter",
                 format!("names access list {list}, which is not configured"),
@@ -96,7 +99,7 @@ fn limit(table: &mut Section<'_>, key: &'static str) -> Option<Limit> {
 
 fn pool_names(table: &mut Section<'_>, pools: &BTreeMap<String, PoolSettings>) -> Option<Vec<String>> {
     let names: Vec<String> = table.get("address-pool", "a list of pool names: [\"NAME\"]")?;
-    for name in names.iter().filter(|name| !pools.contains_key(*name)) {
+    for name in names.iter().filter(|name| !pools.contains_key(*name) && !table.is_declared("pool", name)) {
         table.error(
             "address-pool",
             format!("names pool {name}, which is not configured"),
@@ -229,11 +232,15 @@ fn server_type(table: &Section<'_>, key: &str, group: &str, names: &Names<'_>) -
 }
 
 fn unknown_server_group(table: &Section<'_>, key: &str, group: &str) {
-    table.error(
-        key,
-        format!("names server group {group}, which is not configured"),
-        format!("add [server-group.{group}], or name LOCAL for the local users"),
-    );
+    // What is wrong with a group that stands in the file is told there.
+    if table.is_declared("server-group", group) {
+        return;
+    }
+    let fix = match key {
+        "accounting-server-group" => format!("add [server-group.{group}], or remove the line"),
+        _ => format!("add [server-group.{group}], or name LOCAL for the local users"),
+    };
+    table.error(key, format!("names server group {group}, which is not configured"), fix);
 }
 
 /// The tunnel group's methods, cut down to the row of the type matrix.

@@ -1,7 +1,7 @@
 //! One table of the configuration, read key by key, so that one wrong key does not hide the next.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
+use tollgate_aaa::Secret;
 use zeroize::Zeroizing;
 
 use super::problem::{Problem, Problems, Severity};
@@ -18,11 +19,13 @@ use super::source::Source;
 pub(crate) struct Reading {
     pub(crate) source: Source,
     problems: RefCell<Vec<Problem>>,
+    /// Named tables that stand in the file, sound or not (`pool.sales`): who names one of them makes no mistake.
+    declared: RefCell<HashSet<String>>,
 }
 
 impl Reading {
     pub(crate) fn new(source: Source) -> Self {
-        Self { source, problems: RefCell::default() }
+        Self { source, problems: RefCell::default(), declared: RefCell::default() }
     }
 
     pub(crate) fn error(&self, key: &str, what: impl Into<String>, fix: impl Into<String>) {
@@ -34,14 +37,8 @@ impl Reading {
     }
 
     fn note(&self, severity: Severity, key: &str, what: String, fix: String) {
-        self.problems.borrow_mut().push(Problem {
-            severity,
-            file: self.source.file.clone(),
-            line: self.source.line(key),
-            key: key.to_owned(),
-            what,
-            fix,
-        });
+        let (file, line) = self.source.place(key);
+        self.problems.borrow_mut().push(Problem { severity, file, line, key: key.to_owned(), what, fix });
     }
 
     /// All problems, in the order of the file.
@@ -170,7 +167,7 @@ impl<'a> Section<'a> {
     }
 
     /// A secret: inline, `{ file = "..." }` or `{ env = "..." }`. A file's last line end is not part of the secret.
-    pub(crate) fn secret(&mut self, key: &'static str) -> Option<Zeroizing<Vec<u8>>> {
+    pub(crate) fn secret(&mut self, key: &'static str) -> Option<Secret> {
         const EXPECTED: &str = "a string, { file = \"...\" } or { env = \"...\" }";
         let value = self.value(key)?;
         let secret = match value {
@@ -208,7 +205,7 @@ impl<'a> Section<'a> {
             self.error(key, "is empty", "give a secret of at least one character");
             return None;
         }
-        Some(secret)
+        Some(Secret::from(secret))
     }
 
     fn secret_file(&self, key: &str, file: &str) -> Option<Zeroizing<Vec<u8>>> {
@@ -256,6 +253,11 @@ impl<'a> Section<'a> {
         self.as_section(key, value)
     }
 
+    /// Whether the file has a table `[kind.NAME]`, be it sound or not.
+    pub(crate) fn is_declared(&self, kind: &str, name: &str) -> bool {
+        self.reading.declared.borrow().contains(&format!("{kind}.{name}"))
+    }
+
     /// The named tables inside `[key.NAME]`.
     pub(crate) fn named(&mut self, key: &'static str) -> BTreeMap<String, Section<'a>> {
         let Some(outer) = self.section(key) else { return BTreeMap::new() };
@@ -264,6 +266,7 @@ impl<'a> Section<'a> {
             .values
             .into_iter()
             .filter_map(|(name, value)| {
+                self.reading.declared.borrow_mut().insert(format!("{path}.{name}"));
                 let section = match value {
                     Value::Dict(_, dict) => Section::new(self.reading, format!("{path}.{name}"), dict),
                     other => {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tollgate_aaa::{AccountingMode, Reactivation, ServerType};
-use zeroize::Zeroizing;
+use tollgate_aaa::{AccountingMode, Reactivation, Secret, ServerType};
 
 use super::section::Section;
 use crate::tunnel_group::LOCAL_SERVER_GROUP;
@@ -32,7 +31,7 @@ pub struct HostConfig {
     /// `address`: an IP address or a host name.
     pub address: String,
     /// `key`
-    pub key: Zeroizing<Vec<u8>>,
+    pub key: Secret,
     /// `authentication-port`; default 1812.
     pub authentication_port: u16,
     /// `accounting-port`; default 1813.

@@ -3,7 +3,7 @@
 //! `figment` layers the values (the file, then the overrides of the command line); the `toml` crate's spans tell the
 //! line of each key, which figment does not keep.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,8 @@ pub(crate) struct Source {
     pub(crate) file: PathBuf,
     values: Dict,
     lines: HashMap<String, usize>,
+    /// Keys whose values the command line gave.
+    overridden: HashSet<String>,
 }
 
 impl Source {
@@ -85,7 +87,7 @@ impl Source {
         }
         let mut lines = HashMap::new();
         let values = dict(text, "", table.get_ref(), &mut lines);
-        Ok(Self { file: file.to_owned(), values, lines })
+        Ok(Self { file: file.to_owned(), values, lines, overridden: HashSet::new() })
     }
 
     /// Lays overrides (`lns.tun-name=vpn1`, the value in TOML or a bare word) over the file's values.
@@ -112,7 +114,10 @@ impl Source {
                     "write --set section.key=value",
                 ));
             };
-            figment = figment.merge(Layer(dict(text, "", table.get_ref(), &mut HashMap::new())));
+            let mut keys = HashMap::new();
+            figment = figment.merge(Layer(dict(text, "", table.get_ref(), &mut keys)));
+            // Each assignment names one key, and the tables around it.
+            self.overridden.extend(keys.into_keys().max_by_key(String::len));
         }
         self.values = figment.extract().map_err(|error| {
             Problems::of_file(&self.file, error.to_string(), "remove the --set that clashes with the file")
@@ -125,8 +130,16 @@ impl Source {
         std::mem::take(&mut self.values)
     }
 
+    /// Where a key's value was written: the file and line, or the command line.
+    pub(crate) fn place(&self, key: &str) -> (PathBuf, Option<usize>) {
+        if self.overridden.contains(key) {
+            return (PathBuf::from("--set"), None);
+        }
+        (self.file.clone(), self.line(key))
+    }
+
     /// The line of a key, or of the nearest table around it.
-    pub(crate) fn line(&self, key: &str) -> Option<usize> {
+    fn line(&self, key: &str) -> Option<usize> {
         let mut key = key;
         loop {
             if let Some(line) = self.lines.get(key) {

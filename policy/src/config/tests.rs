@@ -247,3 +247,26 @@ fn a_file_without_end_is_refused() {
     let problems = load(Path::new("/dev/zero"), &[]).unwrap_err().to_string();
     assert!(problems.contains("is larger than 16 MiB"), "{problems}");
 }
+
+#[test]
+fn a_value_of_the_command_line_is_named_as_its_place() {
+    let source = Source::parse(Path::new("t.toml"), SMALL).unwrap();
+    let problems = check(source.with_overrides(&["lns.mtu=9".to_owned()]).unwrap()).unwrap_err();
+    assert!(problems.to_string().starts_with("--set: error: lns.mtu: 9 is out of range"), "{problems}");
+}
+
+#[test]
+fn a_mistake_in_a_table_is_not_told_again_where_the_table_is_named() {
+    let text = r#"
+[local]
+[pool.a]
+range = "nonsense"
+[server-group.corp]
+protocol = "radios"
+[tunnel-group.DefaultRAGroup]
+address-pool = ["a"]
+authentication-server-group = "corp"
+"#;
+    let errors = errors(text);
+    assert_eq!(errors.len(), 2, "{errors:#?}");
+}

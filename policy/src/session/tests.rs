@@ -26,6 +26,7 @@ vpn-filter = "web"
 
 [group-policy.guests]
 address-pool = ["guests"]
+vpn-filter = "none"
 vpn-idle-timeout = "none"
 
 [group-policy.ssl]
@@ -72,6 +73,7 @@ fn the_answers_group_policy_stands_above_the_tunnel_groups() {
     let policy = policy(&named("guests"));
     assert_eq!(policy.address, AddressSource::Pools(vec!["guests".into()]));
     assert_eq!(policy.idle_timeout, None, "none ends the inheritance");
+    assert!(policy.filter.is_none(), "and that of the filter");
     assert_eq!(policy.dns[0], Some([10, 0, 0, 53].into()), "gaps come from the default group policy");
 }
 

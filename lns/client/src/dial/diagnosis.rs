@@ -84,6 +84,9 @@ pub(super) fn link_down(stage: Stage, reason: &DownReason, said: Option<&str>) -
             Stage::Tunnel | Stage::Session | Stage::Lcp => {
                 "the server gave up negotiating; it may want another authentication method (try another --auth)"
             }
+            Stage::Authentication if reason.to_string().contains("No address") => {
+                "the login succeeded but the server has no address for this user (show pools)"
+            }
             Stage::Authentication => {
                 "the server could not decide the login: its authentication servers do not answer (show aaa), or the \
                  user may not log in now"

@@ -28,13 +28,17 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         if !problems.0.is_empty() {
             println!("{problems}");
         }
-        let count = |severity| problems.0.iter().filter(|problem| problem.severity == severity).count();
+        let count =
+            |severity, word| match problems.0.iter().filter(|problem| problem.severity == severity).count() {
+                1 => format!("1 {word}"),
+                count => format!("{count} {word}s"),
+            };
         println!(
-            "{}: {}, {} errors, {} warnings",
+            "{}: {}, {}, {}",
             arguments.config.file().display(),
             if taken { "good" } else { "refused" },
-            count(Severity::Error),
-            count(Severity::Warning),
+            count(Severity::Error, "error"),
+            count(Severity::Warning, "warning"),
         );
     }
     if taken { ExitCode::SUCCESS } else { ExitCode::FAILURE }

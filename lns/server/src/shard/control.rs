@@ -13,6 +13,7 @@ use tollgate_policy::Config;
 use tollgate_policy::tunnel_group::DEFAULT_TUNNEL_GROUP;
 use tollgate_ppp::{DownReason, Event as LinkEvent, Link, ProxyAuth, ProxyLcp};
 use tracing::{debug, warn};
+use zeroize::Zeroizing;
 
 use super::lifetime::{ending_of_call, ending_of_link};
 use super::message::Message;
@@ -26,7 +27,8 @@ use crate::registry::Handle;
 pub(super) fn l2tp_config(config: &Config, shards: usize) -> tollgate_l2tp::Config {
     let lns = &config.lns;
     let mut l2tp = tollgate_l2tp::Config::new(Role::Lns, lns.hostname.clone());
-    l2tp.shared_secret.clone_from(&lns.l2tp_tunnel_password);
+    l2tp.shared_secret =
+        lns.l2tp_tunnel_password.as_ref().map(|secret| Zeroizing::new(secret.expose().to_vec()));
     l2tp.hide_avps = lns.hide_avps;
     l2tp.hello_interval = lns.tunnel_hello;
     l2tp.max_sessions = if shards > 1 { lns.max_sessions.div_ceil(shards) * 2 } else { lns.max_sessions };
@@ -95,7 +97,8 @@ impl Shard {
                 }
             }
             Message::Disconnect(selector, answer) => {
-                let tokens = self.matching(&selector);
+                let mut tokens = self.matching(&selector);
+                tokens.retain(|token| self.sessions[*token as usize].ending.is_none());
                 for token in &tokens {
                     let ending =
                         Ending::ours(TerminateCause::AdminReset, "disconnected by the administrator");

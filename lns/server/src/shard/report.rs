@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use tollgate_aaa::PrintableName;
 use tollgate_l2tp::DropReason;
 
 use super::Shard;
@@ -34,7 +33,10 @@ impl Shard {
             Selector::All => true,
             Selector::Session(id) => session.context.acct_session_id == *id,
             Selector::Address(address) => session.live().is_some_and(|live| live.address == *address),
-            Selector::User(user) => session.live().is_some_and(|live| live.grant.user == user.as_bytes()),
+            // As the limit on simultaneous logins counts them: names that differ only in case are one user's.
+            Selector::User(user) => {
+                session.grant().is_some_and(|grant| grant.user.eq_ignore_ascii_case(user.as_bytes()))
+            }
         };
         self.sessions.iter().filter(|(_, session)| wanted(session)).map(|(token, _)| token as u32).collect()
     }
@@ -50,7 +52,7 @@ impl Shard {
         let path = self.endpoint.tunnel_info(session.key.tunnel).map(|info| info.path.remote.to_string());
         SessionReport {
             session: session.context.acct_session_id.clone(),
-            user: grant.map(|grant| PrintableName(&grant.user).to_string()),
+            user: grant.map(|grant| String::from_utf8_lossy(&grant.user).into_owned()),
             state: session.link.phase().to_string(),
             address: grant.map(|grant| grant.lease.address()),
             peer: path.unwrap_or_else(|| session.context.calling_station_id.clone()),
