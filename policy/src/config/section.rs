@@ -210,7 +210,7 @@ impl<'a> Section<'a> {
 
     fn secret_file(&self, key: &str, file: &str) -> Option<Zeroizing<Vec<u8>>> {
         let path = self.relative(file);
-        match std::fs::read(&path) {
+        match read_secret(&path) {
             Ok(bytes) => {
                 use std::os::unix::fs::PermissionsExt;
                 let mut bytes = Zeroizing::new(bytes);
@@ -319,6 +319,22 @@ impl<'a> Section<'a> {
             self.error(key, "is not a key of this table", fix);
         }
     }
+}
+
+/// Longest secret that a file may hold: enough for any shared secret, little for what is no secret at all.
+const LONGEST_SECRET: u64 = 4096;
+
+/// Reads a file of one secret; a device or a pipe, which may never end, is not one.
+fn read_secret(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::{Error, ErrorKind};
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(Error::new(ErrorKind::InvalidInput, "it is not an ordinary file"));
+    }
+    if metadata.len() > LONGEST_SECRET {
+        return Err(Error::new(ErrorKind::InvalidData, format!("it is longer than {LONGEST_SECRET} octets")));
+    }
+    std::fs::read(path)
 }
 
 /// What stands there, for an error message. Strings are not repeated: they may be secrets.

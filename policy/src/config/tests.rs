@@ -154,6 +154,7 @@ fn secrets_come_inline_from_files_and_from_the_environment() {
     assert_eq!(key("\"inline\"").unwrap(), "inline");
     assert_eq!(key("{ file = \"radius.key\" }").unwrap(), "from the file");
     assert!(key("{ file = \"nosuch\" }").unwrap_err().contains("nosuch cannot be read"));
+    assert!(key("{ file = \"/dev/zero\" }").unwrap_err().contains("it is not an ordinary file"));
     assert!(key("{ env = \"TOLLGATE_NO_SUCH\" }").unwrap_err().contains("no variable TOLLGATE_NO_SUCH"));
     assert!(key("\"\"").unwrap_err().contains("is empty"));
     assert!(key("7").unwrap_err().contains("holds the number 7"));
