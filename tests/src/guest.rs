@@ -59,12 +59,8 @@ impl Guest {
         let root = root();
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         fs::write(folder.path().join("script"), format!("{PRELUDE}\n{script}\n")).expect("writable");
-        // User Mode Linux makes processes beside its own that outlive it when it is killed; the first process of a PID
-        // namespace takes all others with it.
-        let mut command = namespace.command(need::program("unshare"));
+        let mut command = namespace.family_command(need::program("linux.uml"));
         command
-            .args(["--pid", "--fork", "--kill-child", "--"])
-            .arg(need::program("linux.uml"))
             .args(["mem=96M", "root=/dev/root", "rootfstype=hostfs", "ro", "init=/guest-init", "quiet"])
             .args(["con=null", "con0=null,fd:1", "vec0:transport=tap,ifname=guest0"])
             .arg(format!("rootflags={}", root.display()))

@@ -46,6 +46,14 @@ impl Namespace {
         command
     }
 
+    /// The same for a program that makes processes beside its own which outlive it when it is killed: the first process
+    /// of a PID namespace takes all others with it.
+    pub fn family_command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = self.command(need::program("unshare"));
+        command.args(["--pid", "--fork", "--kill-child", "--"]).arg(program);
+        command
+    }
+
     /// `ip` inside; panics when it fails.
     pub fn ip(&self, arguments: &[&str]) {
         let mut all = vec!["-n", self.name.as_str()];

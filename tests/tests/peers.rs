@@ -141,7 +141,7 @@ fn where_no_server_is_the_first_stage_says_so() {
 fn softether(namespace: &Namespace) -> Process {
     let script = "for folder in /var/lib /var/log /run; do mount -t tmpfs none $folder; mkdir $folder/softether; done\n\
                   exec \"$0\" execsvc";
-    let mut command = namespace.command("sh");
+    let mut command = namespace.family_command("sh");
     command.args(["-c", script]).arg(need::program("vpnserver"));
     Process::start("softether", command)
 }
