@@ -1,0 +1,1 @@
+//! Hashes, keyed hashes and block ciphers as IKEv1 uses them.
