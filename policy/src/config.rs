@@ -5,6 +5,7 @@
 //! in range, and every tunnel group can serve at least one authentication method.
 
 mod groups;
+mod ipsec;
 mod problem;
 mod section;
 mod server_group;
@@ -24,6 +25,10 @@ use crate::group_policy::GroupPolicy;
 use crate::pool::{AddressRange, PoolSettings};
 use crate::tunnel_group::TunnelGroup;
 
+pub use ipsec::{
+    CertificateConfig, CertificateField, CertificateMap, CertificateRule, Comparison, DeadPeerDetection,
+    Identity, IkePolicy, IpsecConfig, LegacyClient, NameAttribute, TransformSet, TunnelGroupSource,
+};
 pub use problem::{Problem, Problems, Severity};
 pub use server_group::{HostConfig, ServerGroupConfig};
 
@@ -37,6 +42,8 @@ pub struct Config {
     pub file: PathBuf,
     /// `[lns]`
     pub lns: LnsConfig,
+    /// `[ipsec]`
+    pub ipsec: IpsecConfig,
     /// `[admin]`
     pub admin: AdminConfig,
     /// `[local]`
@@ -135,16 +142,17 @@ fn check(mut source: Source) -> Result<Config, Problems> {
     let server_groups = server_group::read(&mut root);
     let group_policies = groups::policies(&mut root, &pools, &access_lists);
     let lns = lns(&mut root, &pools);
+    let ipsec = ipsec::read(&mut root);
     let names = groups::Names {
         pools: &pools,
         server_groups: &server_groups,
         group_policies: &group_policies,
         has_local: local.is_some(),
         lns: &lns,
+        ipsec: &ipsec,
     };
     let tunnel_groups = groups::tunnel_groups(&mut root, &names);
     let admin = admin(&mut root);
-    ipsec(&mut root);
     root.finish();
 
     let problems = reading.into_problems();
@@ -154,6 +162,7 @@ fn check(mut source: Source) -> Result<Config, Problems> {
     Ok(Config {
         file,
         lns,
+        ipsec,
         admin,
         local,
         pools,
@@ -334,20 +343,6 @@ fn access_lists(root: &mut Section<'_>) -> BTreeMap<String, Arc<AccessList>> {
         table.finish();
     }
     lists
-}
-
-/// IPsec is not served yet; its two sockets are known words so that a configuration may carry them already.
-fn ipsec(root: &mut Section<'_>) {
-    if !root.has("ipsec") {
-        return;
-    }
-    if let Some(mut table) = root.section("ipsec") {
-        table.warn("", "IPsec is not served by this release", "keep the table for a later one, or remove it");
-        let _: Option<SocketAddr> = table.parsed("ike-listen", "an address and port such as \"0.0.0.0:500\"");
-        let _: Option<SocketAddr> =
-            table.parsed("nat-t-listen", "an address and port such as \"0.0.0.0:4500\"");
-        table.finish();
-    }
 }
 
 #[cfg(test)]

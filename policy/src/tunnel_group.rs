@@ -11,7 +11,7 @@ pub const LOCAL_SERVER_GROUP: &str = "LOCAL";
 /// A tunnel group as written, its methods already cut down to the type matrix.
 #[derive(Debug, Clone)]
 pub struct TunnelGroup {
-    /// `pre-shared-key` for IKE; several while one is being changed.
+    /// `pre-shared-key` for IKE, at most 8 in the order in which they are tried: several while one is being changed.
     pub pre_shared_keys: Vec<Secret>,
     /// `address-pool`, tried in order.
     pub address_pools: Vec<String>,

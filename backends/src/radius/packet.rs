@@ -142,7 +142,7 @@ impl<'a> Packet<'a> {
                 expected.update(before);
                 expected.update(&[0; 16]);
                 expected.update(after);
-                if bool::from(expected.finalize().into_bytes().ct_eq(value.as_slice())) {
+                if bool::from(expected.finalize().into_bytes().as_slice().ct_eq(value.as_slice())) {
                     Ok(())
                 } else {
                     Err(Disbelief::MessageAuthenticator)

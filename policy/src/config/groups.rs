@@ -5,8 +5,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_aaa::{AuthMethod, ServerType, matrix};
+use tollgate_aaa::{AuthMethod, Secret, ServerType, matrix};
 
+use super::ipsec::{self, IpsecConfig};
 use super::section::Section;
 use super::server_group::ServerGroupConfig;
 use super::{LnsConfig, PoolSettings};
@@ -18,6 +19,13 @@ use crate::tunnel_group::{DEFAULT_TUNNEL_GROUP, LOCAL_SERVER_GROUP, TunnelGroup}
 /// Longest timeout of the old system, kept so that its configurations load: 35,791,394 minutes.
 const LONGEST_TIMEOUT: i64 = 35_791_394;
 
+/// The key of a tunnel group that holds the secrets of IKE.
+const PRE_SHARED_KEY: &str = "pre-shared-key";
+/// Most secrets of one tunnel group.
+const MOST_KEYS: usize = 8;
+/// Longest secret in octets, as in the old system.
+const LONGEST_KEY: usize = 128;
+
 /// Everything that a tunnel group may name.
 pub(crate) struct Names<'a> {
     pub(crate) pools: &'a BTreeMap<String, PoolSettings>,
@@ -25,6 +33,7 @@ pub(crate) struct Names<'a> {
     pub(crate) group_policies: &'a BTreeMap<String, GroupPolicy>,
     pub(crate) has_local: bool,
     pub(crate) lns: &'a LnsConfig,
+    pub(crate) ipsec: &'a IpsecConfig,
 }
 
 pub(crate) fn policies(
@@ -111,7 +120,9 @@ fn pool_names(table: &mut Section<'_>, pools: &BTreeMap<String, PoolSettings>) -
 
 pub(crate) fn tunnel_groups(root: &mut Section<'_>, names: &Names<'_>) -> BTreeMap<String, TunnelGroup> {
     let mut groups = BTreeMap::new();
+    let mut has_key = false;
     for (name, table) in root.named("tunnel-group") {
+        has_key |= table.was_given(PRE_SHARED_KEY);
         groups.insert(name.clone(), tunnel_group(table, names));
     }
     if !groups.contains_key(DEFAULT_TUNNEL_GROUP) {
@@ -122,16 +133,36 @@ pub(crate) fn tunnel_groups(root: &mut Section<'_>, names: &Names<'_>) -> BTreeM
                 "add [tunnel-group.{DEFAULT_TUNNEL_GROUP}] with address-pool and authentication-server-group"
             ),
         );
+    } else if names.lns.require_ipsec {
+        ipsec::check_reachable(root, names.ipsec, has_key);
     }
     groups
 }
 
+/// The secrets of IKE, in the order in which they are tried.
+fn pre_shared_keys(table: &mut Section<'_>) -> Vec<Secret> {
+    let keys = table.secrets(PRE_SHARED_KEY);
+    if keys.len() > MOST_KEYS {
+        table.error(
+            PRE_SHARED_KEY,
+            format!("names {} keys", keys.len()),
+            format!("keep {MOST_KEYS} at most: each of them is tried for every caller"),
+        );
+    }
+    for (key, secret) in &keys {
+        if secret.len() > LONGEST_KEY {
+            table.error(
+                key,
+                format!("is longer than {LONGEST_KEY} octets"),
+                "choose a shorter key: 32 random characters are more than can be guessed",
+            );
+        }
+    }
+    keys.into_iter().map(|(_, secret)| secret).collect()
+}
+
 fn tunnel_group(mut table: Section<'_>, names: &Names<'_>) -> TunnelGroup {
-    let pre_shared_keys = if table.has("pre-shared-key") {
-        table.secret("pre-shared-key").into_iter().collect()
-    } else {
-        Vec::new()
-    };
+    let pre_shared_keys = pre_shared_keys(&mut table);
     let address_pools = pool_names(&mut table, names.pools).unwrap_or_default();
     let default_group_policy: String = table
         .get("default-group-policy", "the name of a group policy in quotes")

@@ -54,12 +54,14 @@ pub(crate) struct Section<'a> {
     pub(crate) path: String,
     values: Dict,
     known: Vec<&'static str>,
+    /// Keys whose values have been taken.
+    taken: Vec<&'static str>,
     reading: &'a Reading,
 }
 
 impl<'a> Section<'a> {
     pub(crate) fn new(reading: &'a Reading, path: impl Into<String>, values: Dict) -> Self {
-        Self { path: path.into(), values, known: Vec::new(), reading }
+        Self { path: path.into(), values, known: Vec::new(), taken: Vec::new(), reading }
     }
 
     /// The dotted name of a key of this table.
@@ -85,9 +87,30 @@ impl<'a> Section<'a> {
         self.values.contains_key(key)
     }
 
+    /// True when the table held the key, be its value taken already or not.
+    pub(crate) fn was_given(&self, key: &str) -> bool {
+        self.taken.contains(&key) || self.values.contains_key(key)
+    }
+
+    /// True when a table stands under the key.
+    pub(crate) fn is_table(&mut self, key: &'static str) -> bool {
+        self.know(key);
+        matches!(self.values.get(key), Some(Value::Dict(..)))
+    }
+
+    /// The names of the tables inside `[key.NAME]`, which stay where they are.
+    pub(crate) fn names(&self, key: &str) -> Vec<String> {
+        match self.values.get(key) {
+            Some(Value::Dict(_, tables)) => tables.keys().cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     fn value(&mut self, key: &'static str) -> Option<Value> {
         self.know(key);
-        self.values.remove(key)
+        let value = self.values.remove(key)?;
+        self.taken.push(key);
+        Some(value)
     }
 
     fn know(&mut self, key: &'static str) {
@@ -168,8 +191,33 @@ impl<'a> Section<'a> {
 
     /// A secret: inline, `{ file = "..." }` or `{ env = "..." }`. A file's last line end is not part of the secret.
     pub(crate) fn secret(&mut self, key: &'static str) -> Option<Secret> {
-        const EXPECTED: &str = "a string, { file = \"...\" } or { env = \"...\" }";
         let value = self.value(key)?;
+        self.read_secret(key, value)
+    }
+
+    /// One secret or a list of them, each with the key that messages about it name.
+    pub(crate) fn secrets(&mut self, key: &'static str) -> Vec<(String, Secret)> {
+        let values = match self.value(key) {
+            None => return Vec::new(),
+            Some(Value::Array(_, values)) if values.is_empty() => {
+                self.error(key, "is empty", "name at least one secret, or remove the line");
+                return Vec::new();
+            }
+            Some(Value::Array(_, values)) => {
+                let key = |index| format!("{key}.{}", index + 1);
+                values.into_iter().enumerate().map(|(index, value)| (key(index), value)).collect()
+            }
+            Some(value) => vec![(key.to_owned(), value)],
+        };
+        let read = |(key, value): (String, Value)| {
+            let secret = self.read_secret(&key, value)?;
+            Some((key, secret))
+        };
+        values.into_iter().filter_map(read).collect()
+    }
+
+    fn read_secret(&self, key: &str, value: Value) -> Option<Secret> {
+        const EXPECTED: &str = "a string, { file = \"...\" } or { env = \"...\" }";
         let secret = match value {
             Value::String(_, text) => Zeroizing::new(text.into_bytes()),
             Value::Dict(_, dict) => {
@@ -210,7 +258,7 @@ impl<'a> Section<'a> {
 
     fn secret_file(&self, key: &str, file: &str) -> Option<Zeroizing<Vec<u8>>> {
         let path = self.relative(file);
-        match read_secret(&path) {
+        match read_ordinary(&path) {
             Ok(bytes) => {
                 use std::os::unix::fs::PermissionsExt;
                 let mut bytes = Zeroizing::new(bytes);
@@ -325,7 +373,7 @@ impl<'a> Section<'a> {
 const LONGEST_SECRET: u64 = 4096;
 
 /// Reads a file of one secret; a device or a pipe, which may never end, is not one.
-fn read_secret(path: &Path) -> std::io::Result<Vec<u8>> {
+fn read_ordinary(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::{Error, ErrorKind};
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {
