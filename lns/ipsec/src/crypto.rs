@@ -108,4 +108,4 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -85,6 +85,11 @@ impl InboundSa {
         self.octets
     }
 
+    /// The highest sequence number of a genuine packet; zero before the first.
+    pub fn highest_sequence(&self) -> u32 {
+        self.window.highest()
+    }
+
     /// Packets dropped for their sequence numbers.
     pub fn replay_drops(&self) -> u64 {
         self.replay_drops

@@ -179,3 +179,6 @@ fn parts(layout: Layout, packet: &mut [u8]) -> Option<Parts<'_>> {
     let (iv, text) = rest.split_at_mut_checked(layout.iv)?;
     Some((header, iv, text))
 }
+
+#[cfg(test)]
+mod tests;

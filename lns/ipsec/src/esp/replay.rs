@@ -25,6 +25,11 @@ impl ReplayWindow {
         Some(Self { words: (0..words).map(|_| 0).collect(), size, highest: 0 })
     }
 
+    /// The highest number received; zero before the first.
+    pub(super) fn highest(&self) -> u32 {
+        self.highest
+    }
+
     /// Whether a packet of this number may be looked at. Nothing is remembered: the packet may be forged.
     pub(super) fn check(&self, sequence: u32) -> Result<(), DropReason> {
         if sequence == 0 {
