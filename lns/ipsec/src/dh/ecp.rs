@@ -32,9 +32,19 @@ where
             break private;
         }
     };
+    let public = public_value(&private);
+    (private, public)
+}
+
+/// Both coordinates.
+fn public_value<C>(private: &SecretKey<C>) -> Box<[u8]>
+where
+    C: CurveArithmetic,
+    FieldBytesSize<C>: ModulusSize,
+    AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C>,
+{
     let point = private.public_key().as_affine().to_sec1_point(false);
-    let coordinates = point.as_bytes().split_first().map_or(&[][..], |(_, coordinates)| coordinates);
-    (private, coordinates.into())
+    point.as_bytes().iter().skip(1).copied().collect()
 }
 
 /// The x coordinate that both have in common (section 9).
@@ -58,3 +68,6 @@ where
     let secret = private.diffie_hellman(&peer);
     Ok(Zeroizing::new(secret.raw_secret_bytes().to_vec()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,3 +79,6 @@ fn octets<const LIMBS: usize>(value: &Uint<LIMBS>) -> Zeroizing<Vec<u8>> {
     }
     octets
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,3 +48,21 @@ fn every_suite_carries_payloads_of_every_length() {
         assert_eq!(inbound.packets(), 204);
     }
 }
+
+#[test]
+fn reserved_spis_are_none() {
+    for spi in [0, 1, 255] {
+        assert_eq!(Spi::new(spi), None);
+    }
+    assert_eq!(Spi::new(256).map(Spi::get), Some(256));
+    assert_eq!(Spi::new(0xdead_beef).unwrap().to_string(), "0xdeadbeef");
+}
+
+#[test]
+fn every_reason_has_a_name_and_a_place_of_its_own() {
+    let names: std::collections::BTreeSet<_> = DropReason::ALL.iter().map(|reason| reason.name()).collect();
+    assert_eq!(names.len(), DropReason::COUNT);
+    for (index, reason) in DropReason::ALL.iter().enumerate() {
+        assert_eq!(reason.index(), index);
+    }
+}
