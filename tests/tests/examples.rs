@@ -10,12 +10,15 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
 }
 
-/// A folder with a copy of the example and every secret that it names; the path of the copy.
+/// A folder with a copy of the example and every secret and certificate that it names; the path of the copy.
 fn copy(name: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let content = fs::read_to_string(examples().join(name)).expect("readable");
     for line in content.lines() {
-        if let Some((_, rest)) = line.split_once("{ file = \"") {
+        let named = ["{ file = \"", "certificate = \"", "private-key = \"", "ca = \"", "crl = [\""]
+            .iter()
+            .find_map(|key| line.split_once(key));
+        if let Some((_, rest)) = named {
             let file = folder.path().join(rest.split('"').next().expect("a name"));
             fs::write(&file, "a secret of the test\n").expect("writable");
             fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("ours");
@@ -37,7 +40,15 @@ fn every_example_is_taken_and_warns_only_of_what_it_means_to_weaken() {
     names.sort();
     assert_eq!(
         names,
-        ["asa-closing-example.toml", "carrier.toml", "local.toml", "radius.toml", "tunnel-groups.toml"]
+        [
+            "asa-closing-example.toml",
+            "carrier.toml",
+            "l2tp-ipsec-certificates.toml",
+            "l2tp-ipsec-psk.toml",
+            "local.toml",
+            "radius.toml",
+            "tunnel-groups.toml"
+        ]
     );
     for name in names {
         let (_folder, file) = copy(&name);
@@ -45,7 +56,6 @@ fn every_example_is_taken_and_warns_only_of_what_it_means_to_weaken() {
         assert_eq!(code, 0, "{name}: {said}");
         let meant = [
             "plain L2TP is accepted",
-            "IPsec is not served by this release",
             "chap is not offered: local (server group LOCAL) does not serve it",
             "chap cannot fall back to LOCAL",
             "pap over plain L2TP sends passwords in clear",

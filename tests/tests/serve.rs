@@ -129,6 +129,7 @@ fn without_rights_it_says_which_one_is_missing() {
 fn plain_l2tp_is_not_served_unless_it_is_asked_for() {
     let folder = folder(0);
     let text = fs::read_to_string(file(&folder)).expect("readable");
+    let text = text.replace("address-pool", "pre-shared-key = \"a key\"\naddress-pool");
     for line in ["require-ipsec = true\n", ""] {
         fs::write(file(&folder), text.replace("require-ipsec = false\n", line)).expect("writable");
         let said = refused(serve(&folder));

@@ -394,6 +394,7 @@ mod tests {
                 mask = "255.255.255.0"
                 [tunnel-group.DefaultRAGroup]
                 address-pool = ["a"]
+                pre-shared-key = "a key"
             "#
         );
         tollgate_policy::config::parse(std::path::Path::new("test.toml"), &text).unwrap()

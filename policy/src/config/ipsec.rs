@@ -236,6 +236,13 @@ fn check(table: &Section<'_>, config: &IpsecConfig) {
             "remove the line unless clients with Android 6 or 7 need it",
         );
     }
+    if config.certificate.is_none() && !config.certificate_maps.is_empty() {
+        table.warn(
+            "certificate-map",
+            "has no effect without [ipsec.certificate]: no client can show a certificate",
+            "add [ipsec.certificate], or remove the maps",
+        );
+    }
     if !config.transform_sets.iter().any(|set| set.mode == Mode::Transport) {
         table.warn(
             "transform-set",
@@ -260,7 +267,13 @@ pub(crate) fn check_reachable(root: &Section<'_>, config: &IpsecConfig, has_key:
         Authentication::PreSharedKey => has_key,
         Authentication::RsaSignature => has_certificate,
     };
-    if !config.policies.is_empty() && !config.policies.iter().any(serves) {
+    // A policy of certificates without one has been told where it stands.
+    let is_told =
+        |policy: &IkePolicy| policy.authentication == Authentication::RsaSignature && !has_certificate;
+    if !config.policies.is_empty()
+        && !config.policies.iter().any(serves)
+        && !config.policies.iter().any(is_told)
+    {
         root.error(
             "ipsec.policy",
             "no policy fits the keys and certificates that are configured: nobody could connect",

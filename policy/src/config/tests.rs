@@ -8,6 +8,7 @@ users = "users.toml"
 range = "10.4.5.10-10.4.5.250"
 mask = "255.255.255.0"
 [tunnel-group.DefaultRAGroup]
+pre-shared-key = "a key"
 address-pool = ["a"]
 "#;
 
@@ -60,6 +61,7 @@ dns-server = ["10.0.0.53", "nine"]
 [tunnel-group.DefaultRAGroup]
 address-pool = ["b"]
 authentication-server-group = "crop"
+pre-shared-key = "a key"
 "#;
     assert_eq!(
         errors(text),
@@ -88,7 +90,7 @@ fn a_tunnel_group_whose_methods_leave_nothing_is_refused() {
     assert_eq!(
         errors(&text),
         [
-            "t.toml:9: error: tunnel-group.DefaultRAGroup.ppp-authentication: leaves nothing: chap, eap-proxy is not \
+            "t.toml:10: error: tunnel-group.DefaultRAGroup.ppp-authentication: leaves nothing: chap, eap-proxy is not \
           served by local (server group LOCAL) in the type matrix; fix: name one of: pap, ms-chap-v1, ms-chap-v2"
         ]
     );
@@ -143,7 +145,7 @@ fn secrets_come_inline_from_files_and_from_the_environment() {
     let text = |key: &str| {
         format!(
             "[server-group.corp]\nprotocol = \"radius\"\n[[server-group.corp.host]]\naddress = \"::1\"\nkey = {key}\n\
-             [tunnel-group.DefaultRAGroup]\nauthentication-server-group = \"corp\"\n"
+             [tunnel-group.DefaultRAGroup]\nauthentication-server-group = \"corp\"\npre-shared-key = \"a key\"\n"
         )
     };
     let key = |written: &str| {
@@ -267,6 +269,7 @@ protocol = "radios"
 [tunnel-group.DefaultRAGroup]
 address-pool = ["a"]
 authentication-server-group = "corp"
+pre-shared-key = "a key"
 "#;
     let errors = errors(text);
     assert_eq!(errors.len(), 2, "{errors:#?}");

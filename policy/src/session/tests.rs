@@ -38,6 +38,7 @@ vpn-simultaneous-logins = 0
 [tunnel-group.DefaultRAGroup]
 address-pool = ["sales_addresses"]
 default-group-policy = "sales"
+pre-shared-key = "a key"
 "#;
 
 fn resolved(attributes: &Attributes) -> (Result<SessionPolicy, PolicyRefusal>, Vec<String>) {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tollgate_aaa::Secret;
@@ -19,7 +19,7 @@ pub struct CertificateConfig {
     pub ca: Option<PathBuf>,
     /// `crl`: revocation lists; default none.
     pub crls: Vec<PathBuf>,
-    /// `crl-max-age` in hours, 1 to 8,760: what to do without a list's own word; default none.
+    /// `crl-max-age` in hours, 1 to 8,760: a list older than this counts as none, whatever it says itself; default none.
     pub crl_max_age: Option<Duration>,
     /// `allow-sha1`: certificates signed with SHA-1 count; default false.
     pub allow_sha1: bool,
@@ -109,7 +109,9 @@ fn identity(
         return None;
     }
     if has_pkcs12 {
-        return Some(Identity::Pkcs12 { file: pkcs12?, password });
+        let file = pkcs12?;
+        warn_if_open(table, "pkcs12", &file);
+        return Some(Identity::Pkcs12 { file, password });
     }
     for (key, example) in [("certificate", "\"vpn.pem\""), ("private-key", "\"vpn.key\"")] {
         if !table.was_given(key) {
@@ -119,16 +121,21 @@ fn identity(
     if table.was_given("password") {
         table.error("password", "belongs to pkcs12, and there is none", "remove the line");
     }
-    if let Some(path) = &private_key
-        && std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
-    {
+    if let Some(path) = &private_key {
+        warn_if_open(table, "private-key", path);
+    }
+    Some(Identity::Pem { certificate: certificate?, private_key: private_key? })
+}
+
+/// A file with a private key is for the server's eyes.
+fn warn_if_open(table: &Section<'_>, key: &str, path: &Path) {
+    if std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
         table.warn(
-            "private-key",
+            key,
             format!("{} can be read by other users", path.display()),
             format!("chmod 600 {}", path.display()),
         );
     }
-    Some(Identity::Pem { certificate: certificate?, private_key: private_key? })
 }
 
 fn crls(table: &mut Section<'_>) -> Vec<PathBuf> {
@@ -150,7 +157,7 @@ fn file(table: &mut Section<'_>, key: &'static str, example: &str) -> Option<Pat
     is_readable(table, key, &path).then_some(path)
 }
 
-fn is_readable(table: &Section<'_>, key: &str, path: &PathBuf) -> bool {
+fn is_readable(table: &Section<'_>, key: &str, path: &Path) -> bool {
     let opened = File::open(path).and_then(|file| file.metadata()).map_err(|error| error.to_string());
     let problem = match opened {
         Ok(metadata) if metadata.is_file() => return true,
