@@ -1,28 +1,28 @@
-//! From what a certificate says to a tunnel group.
+//! From what a certificate says to a tunnel group, in the manner of Cisco's `crypto ca certificate map`.
 
-use crate::{AttributeType, Peer};
+use crate::{AttributeType, Name, Peer};
 
 /// What a criterion looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
-    /// The subject's name, or one of its attributes.
+    /// `subject-name`: the subject's name in one line, or the values of one of its attributes.
     SubjectName(Option<AttributeType>),
-    /// The issuer's name, or one of its attributes.
+    /// `issuer-name`: the same of the issuer's.
     IssuerName(Option<AttributeType>),
-    /// The subject's alternative names.
+    /// `alt-subject-name`: the subject's alternative names.
     AlternativeSubjectName,
 }
 
 /// How a criterion compares, without regard to case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
-    /// A value is equal.
+    /// `eq`: a value is equal.
     Equal,
-    /// No value is equal.
+    /// `ne`: no value is equal.
     NotEqual,
-    /// A value contains the text.
+    /// `co`: a value contains the text.
     Contains,
-    /// No value contains the text.
+    /// `nc`: no value contains the text.
     NotContains,
 }
 
@@ -30,31 +30,29 @@ pub enum Operator {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CriterionError {
     /// Not a field.
-    #[error("no such field: {0:?}; allowed are subject-name, issuer-name and alt-subject-name")]
+    #[error("{0:?} is no field: write subject-name, issuer-name or alt-subject-name")]
     Field(String),
     /// Not an attribute.
-    #[error("no such attribute: {0:?}; allowed are cn, o, ou, c, l, st, ea, dc, serialnumber and uid")]
+    #[error("{0:?} is no attribute: write cn, o, ou, c, l, st, ea (or email), dc, serialnumber or uid")]
     Attribute(String),
     /// An attribute of a field that has none.
     #[error("alt-subject-name has no attributes: leave {0:?} out")]
     NoAttributes(String),
     /// Not an operator.
-    #[error("no such operator: {0:?}; allowed are eq, ne, co and nc")]
+    #[error("{0:?} is no operator: write eq, ne, co or nc")]
     Operator(String),
     /// Nothing to compare with.
-    #[error("the value is empty")]
+    #[error("the value is empty: write the text to compare with")]
     EmptyValue,
 }
 
 /// One comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Criterion {
-    /// What is looked at.
-    pub field: Field,
-    /// How it is compared.
-    pub operator: Operator,
-    /// With what.
-    pub value: String,
+    field: Field,
+    operator: Operator,
+    /// In lower case, the white space of names taken together.
+    value: String,
 }
 
 impl Criterion {
@@ -65,15 +63,79 @@ impl Criterion {
         operator: &str,
         value: &str,
     ) -> Result<Self, CriterionError> {
-        let _ = (attribute, operator, value);
-        Err(CriterionError::Field(field.to_owned()))
+        let attribute = attribute
+            .map(|word| {
+                AttributeType::from_keyword(word).ok_or_else(|| CriterionError::Attribute(word.to_owned()))
+            })
+            .transpose()?;
+        let field = match (field.to_ascii_lowercase().as_str(), attribute) {
+            ("subject-name", attribute) => Field::SubjectName(attribute),
+            ("issuer-name", attribute) => Field::IssuerName(attribute),
+            ("alt-subject-name", None) => Field::AlternativeSubjectName,
+            ("alt-subject-name", Some(attribute)) => {
+                return Err(CriterionError::NoAttributes(attribute.keyword().to_owned()));
+            }
+            _ => return Err(CriterionError::Field(field.to_owned())),
+        };
+        let operator = match operator.to_ascii_lowercase().as_str() {
+            "eq" => Operator::Equal,
+            "ne" => Operator::NotEqual,
+            "co" => Operator::Contains,
+            "nc" => Operator::NotContains,
+            _ => return Err(CriterionError::Operator(operator.to_owned())),
+        };
+        let value = folded(value);
+        if value.is_empty() { Err(CriterionError::EmptyValue) } else { Ok(Self { field, operator, value }) }
     }
 
-    /// Whether a peer's certificate meets the criterion.
-    pub fn matches(&self, peer: &Peer) -> bool {
-        let _ = peer;
-        false
+    /// What is looked at.
+    pub fn field(&self) -> Field {
+        self.field
     }
+
+    /// How it is compared.
+    pub fn operator(&self) -> Operator {
+        self.operator
+    }
+
+    /// With what, in lower case.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether a peer's certificate meets the criterion. A certificate that has no such value meets `ne` and `nc`.
+    pub fn matches(&self, peer: &Peer) -> bool {
+        let values = match self.field {
+            Field::SubjectName(attribute) => name_values(&peer.subject, attribute),
+            Field::IssuerName(attribute) => name_values(&peer.issuer, attribute),
+            Field::AlternativeSubjectName => peer
+                .alternative_names
+                .iter()
+                .filter_map(|name| name.text())
+                .map(|text| folded(&text))
+                .collect(),
+        };
+        match self.operator {
+            Operator::Equal => values.contains(&self.value),
+            Operator::NotEqual => !values.contains(&self.value),
+            Operator::Contains => values.iter().any(|value| value.contains(&self.value)),
+            Operator::NotContains => !values.iter().any(|value| value.contains(&self.value)),
+        }
+    }
+}
+
+/// A whole name counts as the line that the log shows (RFC 4514), with or without spaces behind the commas.
+fn name_values(name: &Name, attribute: Option<AttributeType>) -> Vec<String> {
+    match attribute {
+        Some(attribute) => name.values(attribute).into_iter().map(folded).collect(),
+        None => vec![folded(&name.to_string())],
+    }
+}
+
+/// Lower case, single spaces, none at the ends and none behind a comma.
+fn folded(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").replace(", ", ",").to_lowercase()
 }
 
 /// A tunnel group for certificates that meet all criteria.
@@ -81,7 +143,7 @@ impl Criterion {
 pub struct Rule {
     /// Rules are asked in the order of this number.
     pub sequence: u32,
-    /// All of these must be met; none are met by nobody.
+    /// All of these must be met. A rule without any is met by nobody.
     pub criteria: Vec<Criterion>,
     /// The tunnel group.
     pub tunnel_group: String,
@@ -94,7 +156,7 @@ pub struct CertificateMap {
 }
 
 impl CertificateMap {
-    /// Rules, which are put in order of their sequence number.
+    /// Puts rules in the order of their sequence numbers; those of one number stay as they were written.
     pub fn new(mut rules: Vec<Rule>) -> Self {
         rules.sort_by_key(|rule| rule.sequence);
         Self { rules }
@@ -105,13 +167,14 @@ impl CertificateMap {
         &self.rules
     }
 
-    /// The tunnel group of the first rule that a certificate meets.
+    /// The tunnel group of the first rule that a peer's certificate meets.
     pub fn tunnel_group(&self, peer: &Peer) -> Option<&str> {
-        self.rules
-            .iter()
-            .find(|rule| {
-                !rule.criteria.is_empty() && rule.criteria.iter().all(|criterion| criterion.matches(peer))
-            })
-            .map(|rule| rule.tunnel_group.as_str())
+        let met = |rule: &&Rule| {
+            !rule.criteria.is_empty() && rule.criteria.iter().all(|criterion| criterion.matches(peer))
+        };
+        self.rules.iter().find(met).map(|rule| rule.tunnel_group.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,19 +1,24 @@
-//! A peer whose certificate was found good, and whether it is who it says.
+//! A peer whose certificate was found good: what it is called, and the key that it must prove to hold.
 
-use crate::{AlternativeName, Name, PublicKey, SignatureMismatch};
+use crate::identify::Names;
+use crate::time::Moment;
+use crate::{AlternativeName, AttributeType, Name, PublicKey, SignatureMismatch};
 
 /// What was let pass and should be told to the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
     /// A revocation list is out of date and [`crate::StaleCrl::Warn`] is set.
-    #[error("the revocation list of {issuer} is out of date: fetch a new one")]
+    #[error("the revocation list of {issuer} was good until {}: fetch a new one and reload", Moment(*.fresh_until))]
     StaleCrl {
         /// Who issued the list.
         issuer: Name,
+        /// Its last good second, since 1970.
+        fresh_until: u64,
     },
 }
 
-/// A peer with a certificate that chains to an anchor of ours.
+/// A peer with a certificate that leads to an anchor of ours. That it holds the key is proved only by
+/// [`Peer::verify_signature`], and that it is who its ID payload says by [`Peer::matches_id`].
 #[derive(Debug, Clone)]
 pub struct Peer {
     /// The peer's certificate in DER.
@@ -28,10 +33,12 @@ pub struct Peer {
     pub alternative_names: Vec<AlternativeName>,
     /// The key that the peer must prove to hold.
     pub public_key: PublicKey,
-    /// The last second of its validity, seconds since 1970: an SA must not outlive it.
+    /// The last second of its validity, since 1970: no association may outlive it.
     pub not_after: u64,
     /// What was let pass.
     pub warnings: Vec<Warning>,
+    pub(crate) key_id: Option<Vec<u8>>,
+    pub(crate) constrained: bool,
 }
 
 impl Peer {
@@ -40,20 +47,27 @@ impl Peer {
         self.public_key.verify(hash, signature)
     }
 
-    /// Whether an ID payload (type and body, RFC 2407 4.6.2) belongs to this certificate.
+    /// Whether an ID payload (type and identification data, RFC 2407 4.6.2) belongs to this certificate.
     pub fn matches_id(&self, id_type: u8, data: &[u8]) -> bool {
-        let _ = (id_type, data);
-        false
+        self.names().match_id(id_type, data)
     }
 
-    /// Whether the certificate names a host that we dialled: a DNS name or an IP address.
+    /// Whether the certificate is that of a host that we dialled: a DNS name, or an IP address.
     pub fn names_host(&self, host: &str) -> bool {
-        let _ = host;
-        false
+        self.names().match_host(host)
     }
 
     /// The subject's OU values, for the choice of a tunnel group.
     pub fn ous(&self) -> Vec<&str> {
-        self.subject.values(crate::AttributeType::OrganizationalUnit)
+        self.subject.values(AttributeType::OrganizationalUnit)
+    }
+
+    fn names(&self) -> Names<'_> {
+        Names {
+            subject: &self.subject,
+            alternatives: &self.alternative_names,
+            key_id: self.key_id.as_deref(),
+            constrained: self.constrained,
+        }
     }
 }
