@@ -7,4 +7,10 @@
 pub mod algorithm;
 pub mod crypto;
 pub mod dh;
+mod endpoint;
 pub mod esp;
+pub mod ikev1;
+mod place;
+
+pub use endpoint::*;
+pub use place::Place;

@@ -1,0 +1,381 @@
+//! Phase 1 at the responder, up to the peer's proof (RFC 2409 sections 5.1, 5.4).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Endpoint;
+use super::event::{Failure, Path};
+use super::half_open::Refusal;
+use super::ike::{IkeSa, Phase1, Stage};
+use super::job::{Job, Outcome, Owner, Work};
+use super::messages::{add_nat_detection, add_vendor_answers, phase1_header};
+use crate::algorithm::{Authentication, Group};
+use crate::ikev1::header::{Cookies, ExchangeType, Header};
+use crate::ikev1::identification::{Identification, kind as id_kind};
+use crate::ikev1::keys::Keys;
+use crate::ikev1::nat;
+use crate::ikev1::notify::kind as notification;
+use crate::ikev1::payload::{Builder, Kind, PayloadError, Payloads};
+use crate::ikev1::proposal::{self, Proposal};
+use crate::ikev1::selection::{self, Chosen, Policy};
+use crate::ikev1::vendor::Vendor;
+
+/// Octets of a nonce (RFC 2409 section 5).
+const NONCE: std::ops::RangeInclusive<usize> = 8..=256;
+/// Octets of ours.
+pub(super) const OUR_NONCE: usize = 32;
+
+/// What the messages with the key exchange have in common.
+pub(super) struct KeyParts {
+    pub(super) public: Vec<u8>,
+    pub(super) nonce: Vec<u8>,
+    pub(super) requests: Vec<Vec<u8>>,
+}
+
+impl KeyParts {
+    pub(super) fn read(payloads: &Payloads<'_>, group: Group) -> Result<Self, PayloadError> {
+        let public = payloads.one(Kind::KeyExchange, "key exchange")?;
+        let nonce = payloads.one(Kind::Nonce, "nonce")?;
+        if !NONCE.contains(&nonce.len()) {
+            return Err(PayloadError::Malformed("nonce"));
+        }
+        let length = group.public_length();
+        // Some leave out leading zeros.
+        let missing = length.checked_sub(public.len()).filter(|missing| *missing < 16);
+        let missing = missing.ok_or(PayloadError::Malformed("key exchange"))?;
+        let public = [&vec![0; missing], public].concat();
+        let requests = payloads
+            .all(Kind::CertificateRequest)
+            .filter_map(|body| body.split_first())
+            // Requests for X.509 certificates for signatures; an empty one asks for any.
+            .filter(|(encoding, _)| **encoding == 4)
+            .map(|(_, name)| name.to_vec())
+            .take(64)
+            .collect();
+        Ok(Self { public, nonce: nonce.to_vec(), requests })
+    }
+}
+
+impl Endpoint {
+    fn choose<'p, 'a>(
+        &self,
+        proposals: &'p [Proposal<'a>],
+        usable: impl Fn(&Policy) -> bool,
+    ) -> Option<(&'p Proposal<'a>, Chosen<'a>)> {
+        let config = &self.config;
+        let is_served = |policy: &Policy| match policy.authentication {
+            Authentication::PreSharedKey => !config.keys.is_empty() && usable(policy),
+            Authentication::RsaSignature => config.certificates.is_some() && usable(policy),
+        };
+        selection::choose_phase1(proposals, &config.policies, config.preference, is_served)
+    }
+
+    fn no_proposal(&mut self, path: Path, cookies: Cookies, proposals: &[Proposal<'_>]) {
+        let (offered, change) = selection::explain_phase1(proposals, &self.config.policies);
+        let allowed = self.config.policies.iter().map(ToString::to_string).collect();
+        self.notify_in_clear(path, cookies, notification::NO_PROPOSAL_CHOSEN);
+        self.fail(None, path, Failure::NoPhase1Proposal { offered, allowed, change });
+    }
+
+    /// Main mode, message 1: SA and vendor ids. Answered without keeping more than a few octets.
+    pub(super) fn first_message(&mut self, now: Instant, path: Path, header: &Header, body: &[u8]) {
+        let read = || -> Result<_, PayloadError> {
+            let payloads = Payloads::decode(header.next_payload, body)?;
+            let sa = payloads.one(Kind::Sa, "SA")?;
+            Ok((sa, proposal::decode(sa)?, Vendor::of(payloads.all(Kind::VendorId))))
+        };
+        let Ok((sa, proposals, vendor)) = read() else {
+            self.counters.malformed += 1;
+            return;
+        };
+        let Some((proposal, chosen)) = self.choose(&proposals, |_| true) else {
+            return self.no_proposal(path, header.cookies, &proposals);
+        };
+        let answer = proposal::answer(proposal, &[], &chosen.transform);
+        let (most, per_source) = (self.config.max_half_open, self.config.max_half_open_per_source);
+        let initiator = header.cookies.initiator;
+        let added = self.half_opens.add(now, path.remote, initiator, sa, vendor, most, per_source);
+        let responder = match added {
+            Ok((responder, evicted)) => {
+                self.counters.evicted += evicted;
+                responder
+            }
+            Err(Refusal::Source) => {
+                self.counters.source_limited += 1;
+                return;
+            }
+            Err(Refusal::Long) => {
+                self.counters.malformed += 1;
+                return;
+            }
+        };
+        self.counters.first_messages += 1;
+        let mut builder = Builder::new();
+        builder.add(Kind::Sa, &[&answer]);
+        add_vendor_answers(&mut builder, &vendor, self.config.minimal_vendor_ids);
+        let cookies = Cookies { initiator, responder };
+        self.send_raw(path, &builder.finish(phase1_header(cookies, ExchangeType::Main)));
+    }
+
+    /// Main mode, message 3: public value and nonce from a peer that returns our cookie.
+    pub(super) fn third_message(
+        &mut self,
+        now: Instant,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+        message: &[u8],
+    ) {
+        let cookies = header.cookies;
+        if !self.half_opens.holds(cookies.responder) {
+            self.counters.unknown_cookies += 1;
+            return;
+        }
+        if !self.may_begin() {
+            return;
+        }
+        let Some((half_open, sa)) =
+            self.half_opens.take(now, path.remote, cookies.initiator, cookies.responder)
+        else {
+            self.counters.unauthentic += 1;
+            return;
+        };
+        let read = || -> Result<_, PayloadError> {
+            let proposals = proposal::decode(&sa)?;
+            let chosen = self.choose(&proposals, |_| true).ok_or(PayloadError::Malformed("SA"))?.1;
+            let payloads = Payloads::decode(header.next_payload, body)?;
+            let parts = KeyParts::read(&payloads, chosen.policy.group)?;
+            let nat = half_open.vendor.nat_traversal.and_then(|version| {
+                let bodies = payloads.all(version.detection_kind());
+                nat::detect(chosen.policy.hash, cookies, path.local, path.remote, bodies)
+            });
+            let echo = half_open
+                .vendor
+                .nat_traversal
+                .and_then(|version| payloads.all(version.detection_kind()).next().map(<[u8]>::to_vec));
+            Ok((chosen.policy, parts, nat.unwrap_or_default(), echo))
+        };
+        let Ok((policy, parts, nat, echo)) = read() else {
+            self.counters.malformed += 1;
+            self.half_opens.release(half_open.remote.ip());
+            return;
+        };
+        let mut ike = IkeSa::new(now, false, cookies, path, policy);
+        ike.vendor = half_open.vendor;
+        ike.nat = nat;
+        ike.resend.received(message);
+        let nonce_r: [u8; OUR_NONCE] = self.entropy.array();
+        ike.phase1 = Some(Box::new(Phase1 {
+            sa_i: sa,
+            nonce_i: parts.nonce,
+            nonce_r: nonce_r.to_vec(),
+            public_i: parts.public.clone(),
+            requests: parts.requests,
+            nat_echo: echo,
+            ..Phase1::default()
+        }));
+        self.begin_responding(ike, policy.group, parts.public);
+    }
+
+    /// Whether one more exchange may cost arithmetic.
+    fn may_begin(&mut self) -> bool {
+        if self.unauthenticated >= self.config.max_unauthenticated
+            || self.ikes.len() >= self.config.max_associations
+        {
+            self.counters.unauthenticated_limited += 1;
+            return false;
+        }
+        self.has_room_for_job()
+    }
+
+    fn begin_responding(&mut self, ike: IkeSa, group: Group, peer: Vec<u8>) {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.by_cookies.insert(ike.cookies, id);
+        self.ikes.insert(id, ike);
+        self.unauthenticated += 1;
+        let work = Work::Respond { group, peer, entropy: self.entropy.fork() };
+        self.give_job(Job { owner: Owner { ike: id, message_id: None }, work });
+        self.arm_ike(id);
+    }
+
+    /// A job of phase 1 is done.
+    pub(super) fn phase1_job(&mut self, now: Instant, id: u64, outcome: Outcome) {
+        let Some(ike) = self.ikes.get_mut(&id) else { return };
+        let Some(phase1) = ike.phase1.as_deref_mut() else { return };
+        match (ike.stage, outcome) {
+            (Stage::MakesKey, Outcome::Responded { public, shared }) => {
+                phase1.public_r = public;
+                phase1.shared = shared;
+                match phase1.sa_r.is_empty() {
+                    true => self.send_fourth(now, id),
+                    false => self.send_aggressive_answer(now, id),
+                }
+            }
+            (Stage::MakesPair, Outcome::Paired(pair)) => {
+                phase1.public_i = pair.public_value().to_vec();
+                phase1.pair = Some(pair);
+                match ike.dial.as_ref().is_some_and(|dial| dial.aggressive) {
+                    true => self.send_aggressive(now, id),
+                    false => self.send_third(now, id),
+                }
+            }
+            (Stage::Shares, Outcome::Shared(shared)) => {
+                phase1.shared = shared;
+                self.key_agreed(now, id);
+            }
+            (Stage::Signs, Outcome::Proved { signature, .. }) => self.send_signed_proof(now, id, signature),
+            (Stage::Proves, Outcome::Proved { peer, signature }) => self.proved(now, id, peer, signature),
+            (_, Outcome::BadPublicValue) => {
+                let (connection, path) = (ike.connection, ike.path);
+                self.counters.unauthentic += 1;
+                self.fail(
+                    connection,
+                    path,
+                    Failure::Unsupported("the peer's Diffie-Hellman value is none of its group"),
+                );
+                self.drop_ike(id);
+            }
+            _ => {}
+        }
+    }
+
+    fn send_fourth(&mut self, now: Instant, id: u64) {
+        let random = self.entropy.array();
+        let force = self.config.force_udp || !self.config.raw_esp;
+        let Some(ike) = self.ikes.get_mut(&id) else { return };
+        let Some(phase1) = ike.phase1.as_deref() else { return };
+        let mut builder = Builder::new();
+        builder.add(Kind::KeyExchange, &[&phase1.public_r]).add(Kind::Nonce, &[&phase1.nonce_r]);
+        if ike.policy.authentication == Authentication::RsaSignature
+            && let Some(certificates) = &self.config.certificates
+        {
+            for name in certificates.trust.requests() {
+                builder.add(Kind::CertificateRequest, &[&[4], name]);
+            }
+        }
+        // A Microsoft client must not learn that we are behind a NAT.
+        let echo = phase1.nat_echo.as_deref().filter(|_| ike.nat.local && ike.vendor.microsoft.is_some());
+        add_nat_detection(&mut builder, ike, force, echo, random);
+        ike.nat.remote |= (force || echo.is_some()) && ike.vendor.nat_traversal.is_some();
+        ike.stage = Stage::WaitsForProof;
+        let message = builder.finish(phase1_header(ike.cookies, ExchangeType::Main));
+        self.send_phase1(now, id, message, false);
+    }
+
+    /// Aggressive mode, message 1: everything of the initiator but its proof.
+    pub(super) fn aggressive_message(
+        &mut self,
+        now: Instant,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+        message: &[u8],
+    ) {
+        if !self.config.aggressive {
+            self.notify_in_clear(path, header.cookies, notification::INVALID_EXCHANGE_TYPE);
+            return self.fail(None, path, Failure::AggressiveMode);
+        }
+        let read = || -> Result<_, PayloadError> {
+            let payloads = Payloads::decode(header.next_payload, body)?;
+            let sa = payloads.one(Kind::Sa, "SA")?;
+            let id = payloads.one(Kind::Identification, "identification")?;
+            Ok((payloads, sa, proposal::decode(sa)?, id, Identification::decode(id)?))
+        };
+        let Ok((payloads, sa, proposals, id_body, identity)) = read() else {
+            self.counters.malformed += 1;
+            return;
+        };
+        if self.half_opens.is_full(path.remote.ip(), self.config.max_half_open_per_source) {
+            self.counters.source_limited += 1;
+            return;
+        }
+        let public = payloads.all(Kind::KeyExchange).next().map_or(0, <[u8]>::len);
+        let chosen = self.choose(&proposals, |policy| {
+            policy.authentication == Authentication::PreSharedKey && policy.group.public_length() == public
+        });
+        let Some((proposal, chosen)) = chosen else {
+            return self.no_proposal(path, header.cookies, &proposals);
+        };
+        let group = match self.config.keys.iter().find(|group| group.tunnel_group.as_bytes() == identity.data)
+        {
+            Some(group) => Some(group),
+            None if identity.kind == id_kind::KEY_ID => None,
+            None => self.config.keys.iter().find(|group| group.tunnel_group == self.config.default_group),
+        };
+        let Some((group, key)) = group.and_then(|group| Some((group, group.keys.first()?))) else {
+            let tunnel_group = match identity.kind {
+                id_kind::KEY_ID => identity.to_string().as_str().into(),
+                _ => Arc::clone(&self.config.default_group),
+            };
+            self.notify_in_clear(path, header.cookies, notification::INVALID_ID_INFORMATION);
+            return self.fail(None, path, Failure::NoKey { identity: identity.to_string(), tunnel_group });
+        };
+        let (key, key_of) = (Arc::clone(key), (Arc::clone(&group.tunnel_group), 1));
+        let Ok(parts) = KeyParts::read(&payloads, chosen.policy.group) else {
+            self.counters.malformed += 1;
+            return;
+        };
+        if !self.may_begin() {
+            return;
+        }
+        let responder = self.half_opens.fresh_cookie(now, path.remote, header.cookies.initiator);
+        let cookies = Cookies { initiator: header.cookies.initiator, responder };
+        if self.by_cookies.contains_key(&cookies) {
+            // The same message again, while its answer is on the way.
+            if let Some(id) = self.by_cookies.get(&cookies).copied() {
+                self.send_again(id, Some(path));
+            }
+            return;
+        }
+        self.half_opens.occupy(path.remote.ip());
+        let mut ike = IkeSa::new(now, false, cookies, path, chosen.policy);
+        ike.vendor = Vendor::of(payloads.all(Kind::VendorId));
+        ike.resend.received(message);
+        let nonce_r: [u8; OUR_NONCE] = self.entropy.array();
+        let skeyid = Keys::skeyid_from_key(chosen.policy.hash, &key, &parts.nonce, &nonce_r);
+        ike.phase1 = Some(Box::new(Phase1 {
+            sa_i: sa.into(),
+            sa_r: proposal::answer(proposal, &[], &chosen.transform),
+            nonce_i: parts.nonce,
+            nonce_r: nonce_r.to_vec(),
+            public_i: parts.public.clone(),
+            peer_id: id_body.to_vec(),
+            skeyid: Some(skeyid),
+            key: Some(key_of),
+            ..Phase1::default()
+        }));
+        self.begin_responding(ike, chosen.policy.group, parts.public);
+    }
+
+    /// Aggressive mode, message 2.
+    fn send_aggressive_answer(&mut self, now: Instant, id: u64) {
+        let random = self.entropy.array();
+        let force = self.config.force_udp || !self.config.raw_esp;
+        let Some(ike) = self.ikes.get_mut(&id) else { return };
+        let Some(mut phase1) = ike.phase1.take() else { return };
+        let own = Identification::address(ike.path.local.ip(), 0, 0).encode();
+        let skeyid = phase1.skeyid.take();
+        let keys = skeyid.and_then(|skeyid| {
+            Keys::derive(ike.policy.hash, ike.policy.cipher, skeyid, &phase1.exchange(ike.cookies))
+        });
+        let Some(keys) = keys else { return };
+        let proof = keys.proof(&phase1.exchange(ike.cookies), false, &phase1.sa_i, &own);
+        let mut builder = Builder::new();
+        builder
+            .add(Kind::Sa, &[&phase1.sa_r])
+            .add(Kind::KeyExchange, &[&phase1.public_r])
+            .add(Kind::Nonce, &[&phase1.nonce_r])
+            .add(Kind::Identification, &[&own])
+            .add(Kind::Hash, &[&proof]);
+        add_vendor_answers(&mut builder, &ike.vendor, self.config.minimal_vendor_ids);
+        add_nat_detection(&mut builder, ike, force, None, random);
+        ike.nat.remote |= force && ike.vendor.nat_traversal.is_some();
+        ike.vector = keys.phase1_vector();
+        ike.keys = Some(keys);
+        ike.phase1 = Some(phase1);
+        ike.stage = Stage::WaitsForHash;
+        let message = builder.finish(phase1_header(ike.cookies, ExchangeType::Aggressive));
+        self.send_phase1(now, id, message, false);
+    }
+}
