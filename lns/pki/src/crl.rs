@@ -93,6 +93,3 @@ impl Outline {
         Ok(Self { second_version, issuer, this_update, next_update, scope })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,6 +7,11 @@ mod attribute;
 pub use attribute::AttributeType;
 pub(crate) use attribute::UNSTRUCTURED_NAME;
 
+/// Relative names of one name, and attributes of one relative name: more are not read. Names have about six of one
+/// each; comparing sets takes the square of their size.
+const MAX_PARTS: usize = 64;
+const MAX_VALUES: usize = 16;
+
 /// A distinguished name: its DER, and its attributes in the DER's order.
 #[derive(Clone, Default)]
 pub struct Name {
@@ -38,7 +43,13 @@ impl Name {
                 let oid = pair.expect(der::OID)?.value.to_vec();
                 let value = pair.element()?;
                 pair.finish()?;
+                if attributes.len() >= MAX_VALUES {
+                    return Err(Malformed);
+                }
                 attributes.push(Attribute { oid, text: string(value), value: value.whole.to_vec() });
+            }
+            if relative.len() >= MAX_PARTS {
+                return Err(Malformed);
             }
             relative.push(attributes);
         }
@@ -75,11 +86,14 @@ impl Name {
         !self.is_empty()
             && self.relative.len() == other.relative.len()
             && self.relative.iter().zip(&other.relative).all(|(ours, theirs)| {
-                // Sets: of equal size, and each of ours is among theirs.
-                ours.len() == theirs.len()
-                    && ours.iter().all(|one| theirs.iter().any(|other| one.matches(other)))
+                ours.len() == theirs.len() && all_among(ours, theirs) && all_among(theirs, ours)
             })
     }
+}
+
+/// Whether each of some attributes is among others.
+fn all_among(some: &[Attribute], others: &[Attribute]) -> bool {
+    some.iter().all(|one| others.iter().any(|other| one.matches(other)))
 }
 
 impl Attribute {

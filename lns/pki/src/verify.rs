@@ -41,11 +41,11 @@ pub(crate) fn verify(
     if store.anchors().iter().any(|anchor| anchor.certificate.der == leaf.der) {
         return pinned(leaf, question.now);
     }
-    if leaf.is_authority() {
-        return Err(VerifyError::OnlyAuthorities { subject: leaf.subject.clone() });
-    }
     if leaf.first_version {
         return Err(VerifyError::OldVersion { subject: leaf.subject.clone() });
+    }
+    if leaf.is_authority() {
+        return Err(VerifyError::OnlyAuthorities { subject: leaf.subject.clone() });
     }
     let issuers = Issuers::among(&readable, leaf);
     Path { store, question, leaf, issuers: &issuers }.find()
@@ -237,6 +237,7 @@ impl Path<'_> {
             | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
                 VerifyError::BadCrl { issuer: issuer() }
             }
+            Error::UnsupportedCertVersion => VerifyError::OldVersion { subject: self.leaf.subject.clone() },
             Error::CaUsedAsEndEntity => VerifyError::OnlyAuthorities { subject: self.leaf.subject.clone() },
             Error::EndEntityUsedAsCa => VerifyError::NotAnAuthority { subject: issuer() },
             // What is left are faults of encoding, and what will be added to webpki.

@@ -29,9 +29,9 @@ pub enum VerifyError {
     /// A PKCS#7 payload that cannot be read.
     #[error("the peer's PKCS#7 chain cannot be read: it is damaged")]
     MalformedPkcs7,
-    /// A certificate of X.509 version 1.
+    /// A certificate of X.509 version 1 or 2.
     #[error(
-        "{subject}: the certificate is of X.509 version 1, which cannot say what it is for: issue one of version 3"
+        "{subject}: the certificate is of an old X.509 version and cannot say what it is for: issue one of version 3"
     )]
     OldVersion {
         /// Whose certificate.
