@@ -4,7 +4,6 @@
 use std::fmt;
 use std::ops::Deref;
 
-use md5::Digest as _;
 use ring::digest;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
@@ -32,10 +31,9 @@ impl Digest {
     /// Takes the output of a hash; what is beyond the longest of them is not there.
     fn new(output: &[u8]) -> Self {
         let mut octets = [0; MAX_LENGTH];
-        let mut length = 0;
-        for (to, from) in octets.iter_mut().zip(output) {
-            *to = *from;
-            length += 1;
+        let length = output.len().min(MAX_LENGTH);
+        if let (Some(to), Some(from)) = (octets.get_mut(..length), output.get(..length)) {
+            to.copy_from_slice(from);
         }
         Self { octets, length }
     }
@@ -77,19 +75,24 @@ impl Drop for Digest {
 
 /// The hash of the parts one after the other.
 pub fn hash(hash: Hash, parts: &[&[u8]]) -> Digest {
-    let algorithm = match hash {
-        Hash::Md5 => {
-            let mut context = md5::Md5::new();
-            for part in parts {
-                context.update(part);
-            }
-            return Digest::new(&context.finalize());
-        }
-        Hash::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
-        Hash::Sha256 => &digest::SHA256,
-        Hash::Sha384 => &digest::SHA384,
-        Hash::Sha512 => &digest::SHA512,
-    };
+    match hash {
+        Hash::Md5 => rust_crypto::<md5::Md5>(parts),
+        Hash::Sha1 => rust_crypto::<sha1::Sha1>(parts),
+        Hash::Sha256 => sha2(&digest::SHA256, parts),
+        Hash::Sha384 => sha2(&digest::SHA384, parts),
+        Hash::Sha512 => sha2(&digest::SHA512, parts),
+    }
+}
+
+fn rust_crypto<D: md5::Digest>(parts: &[&[u8]]) -> Digest {
+    let mut context = D::new();
+    for part in parts {
+        context.update(part);
+    }
+    Digest::new(&context.finalize())
+}
+
+fn sha2(algorithm: &'static digest::Algorithm, parts: &[&[u8]]) -> Digest {
     let mut context = digest::Context::new(algorithm);
     for part in parts {
         context.update(part);

@@ -157,8 +157,7 @@ impl SealingKey {
             Self::Cbc { encryptor, mac, .. } => {
                 let (_, iv, text) = parts(layout, covered)?;
                 encryptor.run(iv, text).ok()?;
-                let digest = mac.sign(&[covered]);
-                icv.copy_from_slice(digest.get(..icv.len())?);
+                mac.fill(covered, icv)?;
             }
             Self::Gcm(key) => {
                 let (header, iv, text) = parts(layout, covered)?;
