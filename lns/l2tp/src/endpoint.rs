@@ -316,6 +316,12 @@ impl Endpoint {
         self.tunnels.iter().map(Tunnel::info)
     }
 
+    /// The sessions of a tunnel.
+    pub fn session_keys(&self, tunnel: TunnelId) -> Vec<SessionKey> {
+        let sessions = self.tunnels.get(tunnel.get()).into_iter().flat_map(|tunnel| tunnel.sessions.ids());
+        sessions.map(|session| SessionKey { tunnel, session }).collect()
+    }
+
     /// One session.
     pub fn session_info(&self, key: SessionKey) -> Option<SessionInfo> {
         let session = self.tunnels.get(key.tunnel.get())?.sessions.get(key.session.get())?;

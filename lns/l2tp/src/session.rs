@@ -108,6 +108,11 @@ impl SessionTable {
         usize::from(id) & self.slots.len().wrapping_sub(1)
     }
 
+    /// All of them.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = SessionId> {
+        self.slots.iter().flatten().map(|session| session.id)
+    }
+
     pub(crate) fn get(&self, id: u16) -> Option<&Session> {
         self.slots.get(self.place(id))?.as_ref().filter(|session| session.id.get() == id)
     }

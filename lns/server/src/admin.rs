@@ -25,6 +25,8 @@ pub(crate) enum Request {
     Sessions,
     /// All tunnels.
     Tunnels,
+    /// All IPsec associations.
+    Ipsec,
     /// Server groups and their servers.
     Aaa,
     /// Address pools.
@@ -127,6 +129,7 @@ async fn answer(shared: &Shared, request: Request) -> serde_json::Value {
     let answer = match request {
         Request::Sessions => serde_json::to_value(gather(shared, Message::Sessions).await),
         Request::Tunnels => serde_json::to_value(gather(shared, Message::Tunnels).await),
+        Request::Ipsec => serde_json::to_value(gather(shared, Message::Ipsec).await),
         Request::Aaa => serde_json::to_value(shared.snapshot.load().router.status()),
         Request::Pools => serde_json::to_value(shared.pools.status()),
         Request::Counters => {

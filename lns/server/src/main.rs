@@ -3,6 +3,7 @@
 mod admin;
 mod cli;
 mod inner;
+mod ipsec;
 mod login;
 mod owners;
 mod registry;
@@ -11,6 +12,7 @@ mod runtime;
 mod shard;
 mod shared;
 mod snapshot;
+mod workers;
 
 fn main() -> std::process::ExitCode {
     cli::run()

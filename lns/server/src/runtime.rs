@@ -1,5 +1,7 @@
 //! A server from start to stop: sockets, the TUN device, shards, the AAA side, accounting.
 
+mod sockets;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
@@ -18,12 +20,13 @@ use tracing::{error, info, warn};
 
 use crate::inner::{Inner, MemoryNetwork};
 use crate::routes::Routes;
-use crate::shard::{Message, Parts, Shard};
+use crate::shard::{Links, Message, Parts, Shard};
 use crate::shared::{Post, Shared};
 use crate::snapshot::{Snapshot, SnapshotError};
 use tollgate_sys::event::Bell;
 use tollgate_sys::tun::Device;
-use tollgate_sys::udp::UdpSocket;
+
+pub(crate) use sockets::Listens;
 
 /// All that a stop may take: links, tunnels and the last records.
 const STOP_LIMIT: Duration = Duration::from_secs(9);
@@ -49,23 +52,21 @@ pub(crate) struct Extras {
 /// Why the server did not start: one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    /// IPsec is asked for.
-    #[error(
-        "require-ipsec = true (the default) forbids plain L2TP, and this release does not serve IPsec yet, so nobody \
-         could connect; to serve plain L2TP on a network that you trust, set require-ipsec = false in [lns]"
-    )]
-    IpsecRequired,
     /// The port.
-    #[error("{address} (udp) is in use by another program; stop it, or set another l2tp-listen in [lns]")]
+    #[error("{address} (udp) is in use by another program; stop it, or set another {key}")]
     PortInUse {
         /// The address.
         address: SocketAddr,
+        /// The setting.
+        key: &'static str,
     },
     /// The port again.
-    #[error("cannot listen on {address} (udp): {error}; check l2tp-listen in [lns]")]
+    #[error("cannot listen on {address} (udp): {error}; check {key}")]
     Listen {
         /// The address.
         address: SocketAddr,
+        /// The setting.
+        key: &'static str,
         /// What the kernel says.
         error: io::Error,
     },
@@ -104,7 +105,7 @@ pub(crate) enum StartError {
 pub(crate) struct Server {
     shared: Arc<Shared>,
     dispatcher: Arc<Dispatcher>,
-    local: SocketAddr,
+    listens: Listens,
     workers: Vec<JoinHandle<()>>,
     // Last: dropping it ends what the others may still use.
     runtime: tokio::runtime::Runtime,
@@ -130,17 +131,13 @@ impl Sink for Both {
 impl Server {
     /// Starts to serve.
     pub(crate) fn start(config: Config, inner: InnerKind, extras: Extras) -> Result<Self, StartError> {
-        if config.lns.require_ipsec {
-            return Err(StartError::IpsecRequired);
-        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("aaa")
             .enable_all()
             .build()?;
         let count = config.lns.shards.unwrap_or_else(default_shards);
-        let sockets = bind(config.lns.l2tp_listen, count)?;
-        let local = sockets[0].local_addr();
+        let (links, listens) = sockets::open(&config, count)?;
         let (inners, device) = inside(&config.lns, inner, count)?;
         let pools = Pools::new(config.pools.clone(), Some(config.lns.inner_address));
         let routes = Routes::new(device);
@@ -156,14 +153,15 @@ impl Server {
         };
         let snapshot = Snapshot::build(config, extras.local, None, runtime.handle())?;
         let shared = Arc::new(Shared::new(snapshot, pools, accounting, runtime.handle().clone(), routes));
-        let workers = start_shards(&shared, sockets, inners)?;
-        info!(listen = %local, shards = count, "serving");
-        Ok(Self { shared, dispatcher, local, workers, runtime })
+        shared.workers.start(&shared)?;
+        let workers = start_shards(&shared, links, inners)?;
+        listens.log(count);
+        Ok(Self { shared, dispatcher, listens, workers, runtime })
     }
 
     /// Where it listens.
-    pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.local
+    pub(crate) fn listens(&self) -> Listens {
+        self.listens
     }
 
     /// What its parts share.
@@ -178,9 +176,6 @@ impl Server {
 
     /// Takes a new configuration for the logins to come.
     pub(crate) fn reload(&self, config: Config) -> Result<(), StartError> {
-        if config.lns.require_ipsec {
-            return Err(StartError::IpsecRequired);
-        }
         let old = self.shared.snapshot.load_full();
         for key in needs_restart(&old.config, &config) {
             warn!("{key} has changed: that takes effect at the next start");
@@ -253,6 +248,13 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let (before, after) = (&old.lns, &new.lns);
     [
         ("lns.l2tp-listen", before.l2tp_listen != after.l2tp_listen),
+        ("ipsec.ike-listen", old.ipsec.ike_listen != new.ipsec.ike_listen),
+        ("ipsec.nat-t-listen", old.ipsec.nat_t_listen != new.ipsec.nat_t_listen),
+        ("ipsec.esp", old.ipsec.esp != new.ipsec.esp),
+        (
+            "whether IPsec is served (pre-shared-key, [ipsec.certificate])",
+            crate::ipsec::is_configured(old) != crate::ipsec::is_configured(new),
+        ),
         ("lns.tun-name", before.tun_name != after.tun_name),
         ("lns.inner-address", before.inner_address != after.inner_address),
         ("lns.mtu of the TUN device", before.mtu != after.mtu),
@@ -268,32 +270,6 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
 /// also spares the kernel the choice of a TUN queue.
 fn default_shards() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2).min(16)
-}
-
-fn bind(address: SocketAddr, count: usize) -> Result<Vec<UdpSocket>, StartError> {
-    let listen = |address: SocketAddr| {
-        UdpSocket::bind(address).map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => StartError::PortInUse { address },
-            _ => StartError::Listen { address, error },
-        })
-    };
-    // SO_REUSEPORT lets a second server of the same user share the port without a word; a socket without it tells.
-    if address.port() != 0 {
-        match std::net::UdpSocket::bind(address) {
-            Ok(probe) => drop(probe),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                return Err(StartError::PortInUse { address });
-            }
-            Err(error) => return Err(StartError::Listen { address, error }),
-        }
-    }
-    let first = listen(address)?;
-    let address = first.local_addr();
-    let mut sockets = vec![first];
-    for _ in 1..count {
-        sockets.push(listen(address)?);
-    }
-    Ok(sockets)
 }
 
 /// The inside for each shard, and the device's name where there is one.
@@ -326,10 +302,10 @@ fn inside(
 
 fn start_shards(
     shared: &Arc<Shared>,
-    sockets: Vec<UdpSocket>,
+    links: Vec<Links>,
     inners: Vec<Inner>,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
-    let count = sockets.len();
+    let count = links.len();
     let shard_bits = count.next_power_of_two().trailing_zeros() as u8;
     let mut posts = Vec::new();
     let mut ends = Vec::new();
@@ -343,19 +319,19 @@ fn start_shards(
     // Set once, here: the shards have not begun.
     let _ = shared.posts.set(posts);
     let random = SystemRandom::new();
-    sockets
+    links
         .into_iter()
         .zip(inners)
         .zip(ends)
         .enumerate()
-        .map(|(index, ((socket, inner), (inbox, bell, rung)))| {
+        .map(|(index, ((links, inner), (inbox, bell, rung)))| {
             let mut seed = [0; 32];
             random.fill(&mut seed).map_err(|_| io::Error::other("the system gives no random numbers"))?;
             let shard = Shard::new(Parts {
                 index,
                 shared: Arc::clone(shared),
                 ids: IdSpace { shard: index as u16, shard_bits },
-                socket,
+                links,
                 inner,
                 bell,
                 rung,
@@ -418,7 +394,7 @@ mod tests {
             config("require-ipsec = false\nl2tp-listen = \"127.0.0.1:0\"\nshards = 4\nmax-sessions = 2");
         let server = Server::start(config, InnerKind::Memory, extras).unwrap();
         let options = tollgate_client::dial::Options {
-            server: server.local_addr(),
+            server: server.listens().plain.unwrap(),
             user: b"joe".to_vec(),
             password: Zeroizing::new(b"secret".to_vec()),
             method: tollgate_ppp::AuthProtocol::MsChapV2,

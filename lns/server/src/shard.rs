@@ -10,10 +10,12 @@ mod data;
 mod drain;
 mod icmp;
 mod lifetime;
+mod links;
 mod message;
 mod quiet;
 mod refusal;
 mod report;
+mod secure;
 mod session;
 
 use std::collections::HashMap;
@@ -26,16 +28,18 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 use tollgate_aaa::accounting::TerminateCause;
-use tollgate_l2tp::{Endpoint, IdSpace, Path, SessionKey};
+use tollgate_ipsec::{AssociationId, Place};
+use tollgate_l2tp::{Endpoint, IdSpace, Path, SessionKey, TunnelId};
 use tollgate_sansio::{Deadlines, Entropy};
 
 use crate::inner::Inner;
 use crate::shared::Shared;
 use tollgate_sys::event::{Bell, Waiter};
-use tollgate_sys::udp::{BATCH, Inbound, Outbound, UdpSocket};
+use tollgate_sys::udp::{BATCH, Datagram, Inbound};
 
 pub(crate) use lifetime::credentials_of;
-pub(crate) use message::{Message, Selector, SessionReport, TunnelReport};
+pub(crate) use links::{Links, Port};
+pub(crate) use message::{IpsecReport, Message, Selector, SessionReport, TunnelReport};
 pub(crate) use session::Ending;
 
 use quiet::Quiet;
@@ -49,9 +53,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const PACKET: usize = 2048;
 
 /// Numbers of descriptors in the waiter.
-const UDP: u32 = 0;
+const PLAIN: u32 = 0;
 const INNER: u32 = 1;
 const BELL: u32 = 2;
+const IKE: u32 = 3;
+const NAT_T: u32 = 4;
+const ESP: u32 = 5;
 
 /// How far a shard is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,12 +78,20 @@ pub(crate) struct Shard {
     index: usize,
     shared: Arc<Shared>,
     ids: IdSpace,
-    socket: UdpSocket,
+    place: Place,
+    links: Links,
     inner: Inner,
     bell: Arc<Bell>,
     rung: Arc<AtomicBool>,
     inbox: Receiver<Message>,
     endpoint: Endpoint,
+    ipsec: tollgate_ipsec::Endpoint,
+    /// Tunnels of each association, the newest last.
+    secured: HashMap<AssociationId, Vec<TunnelId>>,
+    associated: HashMap<TunnelId, AssociationId>,
+    /// Associations without a tunnel, by when they are closed.
+    idle: Deadlines<AssociationId>,
+    require_ipsec: bool,
     entropy: Entropy,
     sessions: Slab<Session>,
     by_key: HashMap<SessionKey, u32>,
@@ -86,7 +101,6 @@ pub(crate) struct Shard {
     /// Session and generation, by when they want to be looked at.
     timers: Deadlines<(u32, u32)>,
     generation: u32,
-    outbound: Outbound,
     quiet: Quiet,
     counters: data::DataCounters,
     client_to_client: bool,
@@ -98,7 +112,7 @@ pub(crate) struct Parts {
     pub(crate) index: usize,
     pub(crate) shared: Arc<Shared>,
     pub(crate) ids: IdSpace,
-    pub(crate) socket: UdpSocket,
+    pub(crate) links: Links,
     pub(crate) inner: Inner,
     pub(crate) bell: Arc<Bell>,
     pub(crate) rung: Arc<AtomicBool>,
@@ -116,17 +130,29 @@ impl Shard {
             entropy.fork(),
         );
         let client_to_client = snapshot.config.lns.client_to_client;
+        let require_ipsec = snapshot.config.lns.require_ipsec;
+        let shards = parts.shared.all_posts().len();
+        let place = Place { shard: parts.ids.shard, bits: parts.ids.shard_bits };
+        let settings = snapshot.ipsec.clone().unwrap_or_else(|| tollgate_ipsec::Config::new(Vec::new(), Vec::new()));
+        let settings = secure::settings_of_shard(settings, shards, parts.links.esp_is_served);
+        let ipsec = tollgate_ipsec::Endpoint::new(Instant::now(), settings, place, entropy.fork());
         drop(snapshot);
         Self {
             index: parts.index,
             shared: parts.shared,
             ids: parts.ids,
-            socket: parts.socket,
+            place,
+            links: parts.links,
             inner: parts.inner,
             bell: parts.bell,
             rung: parts.rung,
             inbox: parts.inbox,
             endpoint,
+            ipsec,
+            secured: HashMap::new(),
+            associated: HashMap::new(),
+            idle: Deadlines::default(),
+            require_ipsec,
             entropy,
             sessions: Slab::new(),
             by_key: HashMap::new(),
@@ -134,7 +160,6 @@ impl Shard {
             networks: Vec::new(),
             timers: Deadlines::default(),
             generation: 0,
-            outbound: Outbound::new(),
             quiet: Quiet::default(),
             counters: data::DataCounters::default(),
             client_to_client,
@@ -159,7 +184,13 @@ impl Shard {
     fn serve(&mut self) -> io::Result<()> {
         use std::os::fd::AsFd;
         let waiter = Waiter::new()?;
-        waiter.watch(self.socket.as_fd(), UDP)?;
+        let ports =
+            [(&self.links.plain, PLAIN), (&self.links.ike, IKE), (&self.links.nat_t, NAT_T), (&self.links.esp, ESP)];
+        for (port, number) in ports {
+            if let Some(port) = port {
+                waiter.watch(port.socket.as_fd(), number)?;
+            }
+        }
         waiter.watch(self.bell.as_fd(), BELL)?;
         if let Some(descriptor) = self.inner.descriptor() {
             waiter.watch(descriptor, INNER)?;
@@ -174,10 +205,12 @@ impl Shard {
                 self.rung.store(false, Ordering::Release);
                 self.read_inbox(now);
             }
-            if ready & 1 << UDP != 0 {
-                for _ in 0..TURNS {
-                    if self.receive(now, &mut inbound)? < BATCH {
-                        break;
+            for source in [PLAIN, IKE, NAT_T, ESP] {
+                if ready & 1 << source != 0 {
+                    for _ in 0..TURNS {
+                        if self.receive(now, source, &mut inbound)? < BATCH {
+                            break;
+                        }
                     }
                 }
             }
@@ -191,7 +224,7 @@ impl Shard {
                     self.carry_out(now, &mut packet[..length]);
                 }
             }
-            self.outbound.flush(&self.socket);
+            self.links.flush();
         }
         Ok(())
     }
@@ -209,17 +242,30 @@ impl Shard {
     }
 
     /// Takes one batch of datagrams; gives their number.
-    fn receive(&mut self, now: Instant, inbound: &mut Inbound) -> io::Result<usize> {
-        let count = inbound.receive(&self.socket)?;
+    fn receive(&mut self, now: Instant, source: u32, inbound: &mut Inbound) -> io::Result<usize> {
+        let port = match source {
+            PLAIN => &self.links.plain,
+            IKE => &self.links.ike,
+            NAT_T => &self.links.nat_t,
+            _ => &self.links.esp,
+        };
+        let Some(port) = port else { return Ok(0) };
+        let count = inbound.receive(&port.socket)?;
         for index in 0..count {
-            let Some(datagram) = inbound.datagram(index, &self.socket) else {
+            let Some(Datagram { local, remote, bytes }) = inbound.datagram(index) else {
                 self.counters.unusable += 1;
                 continue;
             };
-            let path = Path { local: datagram.local, remote: datagram.remote, association: None };
-            self.handle_datagram(now, path, datagram.bytes);
+            match source {
+                PLAIN if self.require_ipsec => self.refuse_plain(now, remote, bytes),
+                PLAIN => self.handle_datagram(now, Path { local, remote, association: None }, bytes),
+                _ => self.handle_secure(now, source, local, remote, bytes),
+            }
         }
-        self.pump(now);
+        match source {
+            PLAIN => self.pump(now),
+            _ => self.pump_secure(now),
+        }
         Ok(count)
     }
 
@@ -231,7 +277,13 @@ impl Shard {
             Draining::Links(until) | Draining::Tunnels(until) => Some(until),
             Draining::No | Draining::Done => None,
         };
-        [self.timers.next(), self.endpoint.next_timeout(), drain]
+        [
+            self.timers.next(),
+            self.endpoint.next_timeout(),
+            self.ipsec.next_timeout(),
+            self.idle.next(),
+            drain,
+        ]
             .into_iter()
             .flatten()
             .min()
@@ -244,6 +296,7 @@ impl Shard {
             self.endpoint.handle_timeout(now);
             self.pump(now);
         }
+        self.secure_due(now);
         while let Some((token, generation)) = self.timers.due(now) {
             self.session_due(now, token, generation);
         }

@@ -17,6 +17,7 @@ use crate::registry::{Handle, Registry};
 use crate::routes::Routes;
 use crate::shard::{Ending, Message};
 use crate::snapshot::Snapshot;
+use crate::workers::Workers;
 use tollgate_sys::event::Bell;
 
 /// Shared by reference, changed only through its parts' own rules.
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) inner_address: Ipv4Addr,
     /// Told when a shard ends that was not asked to.
     pub(crate) failed: tokio::sync::Notify,
+    /// Threads for what takes longer than a packet may wait.
+    pub(crate) workers: Workers,
     /// Where each shard takes its messages; set once, before the first shard runs.
     pub(crate) posts: OnceLock<Vec<Post>>,
     /// Distinguishes the session ids of this start from those of earlier ones.
@@ -105,6 +108,7 @@ impl Shared {
             routes,
             inner_address,
             failed: tokio::sync::Notify::new(),
+            workers: Workers::default(),
             posts: OnceLock::new(),
             boot,
             next_session: AtomicU32::new(1),

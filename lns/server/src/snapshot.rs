@@ -20,8 +20,10 @@ use tollgate_ppp::{AuthProtocol, ServerConfig};
 pub(crate) struct Snapshot {
     pub(crate) config: Config,
     pub(crate) router: Router,
-    /// PPP settings of the tunnel group in which plain calls arrive.
-    pub(crate) arrival: Arc<ServerConfig>,
+    /// PPP settings of each tunnel group, for the calls that arrive in it.
+    arrivals: BTreeMap<String, Arc<ServerConfig>>,
+    /// What the IPsec machines are told; `None` where nothing could authenticate a peer.
+    pub(crate) ipsec: Option<tollgate_ipsec::Config>,
 }
 
 /// Why a configuration that holds together cannot be used on this machine.
@@ -30,6 +32,9 @@ pub(crate) enum SnapshotError {
     /// The user file.
     #[error("{0}")]
     Users(String),
+    /// Certificates and keys.
+    #[error("[ipsec.certificate]: {0}")]
+    Ipsec(String),
     /// A RADIUS server.
     #[error("server-group.{group}: {why}")]
     Server {
@@ -95,8 +100,24 @@ impl Snapshot {
             .collect();
         let router = Router::new(config.lns.group_delimiter, routes, local.clone())
             .with_server_groups(groups.values().cloned());
-        let arrival = Arc::new(ppp_config(&config, DEFAULT_TUNNEL_GROUP));
-        Ok(Self { config, router, arrival })
+        let arrivals = config
+            .tunnel_groups
+            .keys()
+            .map(String::as_str)
+            .chain([DEFAULT_TUNNEL_GROUP])
+            .map(|name| (name.to_owned(), Arc::new(ppp_config(&config, name))))
+            .collect();
+        let ipsec = crate::ipsec::is_configured(&config)
+            .then(|| crate::ipsec::settings(&config))
+            .transpose()
+            .map_err(SnapshotError::Ipsec)?;
+        Ok(Self { config, router, arrivals, ipsec })
+    }
+
+    /// PPP settings of a tunnel group; those of the default group where a reload has taken it away.
+    pub(crate) fn arrival(&self, tunnel_group: &str) -> Arc<ServerConfig> {
+        let settings = self.arrivals.get(tunnel_group).or_else(|| self.arrivals.get(DEFAULT_TUNNEL_GROUP));
+        settings.cloned().unwrap_or_default()
     }
 
     /// How often interim records leave for sessions of a tunnel group whose answer does not say.

@@ -6,7 +6,7 @@ mod outbound;
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -29,7 +29,12 @@ pub struct UdpSocket {
     socket: Socket,
     /// The bound address; its IP is unspecified where the socket listens on every address.
     local: SocketAddr,
+    /// Datagrams come with their IPv4 header in front: a raw socket.
+    has_ip_header: bool,
 }
+
+/// ESP's number among the protocols of IP.
+const ESP: i32 = 50;
 
 impl UdpSocket {
     /// Binds with SO_REUSEPORT, so that each shard has a socket of its own on the same port.
@@ -49,7 +54,26 @@ impl UdpSocket {
         }
         socket.bind(&address.into())?;
         let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Self { socket, local })
+        Ok(Self { socket, local, has_ip_header: false })
+    }
+
+    /// Takes the ESP packets (IP protocol 50) that come to an address; fragments come put together. Needs CAP_NET_RAW.
+    /// Ports have no meaning on it.
+    pub fn bind_esp(address: IpAddr) -> io::Result<Self> {
+        let address = SocketAddr::new(address, 0);
+        let socket = Socket::new(Domain::for_address(address), Type::RAW, Some(Protocol::from(ESP)))?;
+        socket.set_nonblocking(true)?;
+        let _ = socket.set_recv_buffer_size(8 << 20);
+        let _ = socket.set_send_buffer_size(4 << 20);
+        match address {
+            SocketAddr::V4(_) => set_option(&socket, libc::IPPROTO_IP, libc::IP_PKTINFO)?,
+            SocketAddr::V6(_) => {
+                socket.set_only_v6(true)?;
+                set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)?;
+            }
+        }
+        socket.bind(&address.into())?;
+        Ok(Self { socket, local: address, has_ip_header: address.is_ipv4() })
     }
 
     /// The bound address.
@@ -126,6 +150,9 @@ impl Batch {
 pub struct Inbound {
     batch: Batch,
     received: usize,
+    /// Of the socket that the batch came from.
+    local: SocketAddr,
+    has_ip_header: bool,
 }
 
 /// One received datagram.
@@ -147,12 +174,15 @@ impl Default for Inbound {
 impl Inbound {
     /// An empty batch.
     pub fn new() -> Self {
-        Self { batch: Batch::new(), received: 0 }
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self { batch: Batch::new(), received: 0, local: nowhere, has_ip_header: false }
     }
 
     /// Takes what waits on the socket, up to [`BATCH`] datagrams; 0 when nothing does.
     pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         self.received = 0;
+        self.local = socket.local;
+        self.has_ip_header = socket.has_ip_header;
         for index in 0..BATCH {
             self.batch.vectors[index].iov_len = DATAGRAM;
             let header = &mut self.batch.headers[index].msg_hdr;
@@ -188,7 +218,7 @@ impl Inbound {
 
     /// The datagram at `index` of the last batch; `None` when it was cut off (longer than any we serve) or its sender
     /// has no IP address.
-    pub fn datagram(&mut self, index: usize, socket: &UdpSocket) -> Option<Datagram<'_>> {
+    pub fn datagram(&mut self, index: usize) -> Option<Datagram<'_>> {
         if index >= self.received {
             return None;
         }
@@ -197,14 +227,19 @@ impl Inbound {
             return None;
         }
         let remote = address_of(&self.batch.names[index])?;
-        let mut local = socket.local;
+        let mut local = self.local;
         if local.ip().is_unspecified()
             && let Some(ip) = destination_of(&header.msg_hdr)
         {
             local.set_ip(ip);
         }
         let length = (header.msg_len as usize).min(DATAGRAM);
-        Some(Datagram { remote, local, bytes: &mut self.batch.buffers[index][..length] })
+        let bytes = &mut self.batch.buffers[index][..length];
+        let header_length = match self.has_ip_header {
+            true => usize::from(bytes.first()? & 0x0f) * 4,
+            false => 0,
+        };
+        Some(Datagram { remote, local, bytes: bytes.get_mut(header_length..)? })
     }
 }
 

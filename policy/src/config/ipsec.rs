@@ -62,6 +62,8 @@ pub struct IpsecConfig {
     pub tunnel_group_map: Vec<TunnelGroupSource>,
     /// `[[ipsec.policy]]`, or the default list, and what the legacy clients need; by priority.
     pub policies: Vec<IkePolicy>,
+    /// No `[[ipsec.policy]]` is written: the client's order decides, not the priorities.
+    pub policies_are_default: bool,
     /// `[ipsec.transform-set.NAME]`, or the default ones, and what the legacy clients need.
     pub transform_sets: Vec<TransformSet>,
     /// `[ipsec.certificate]`
@@ -84,6 +86,7 @@ pub(crate) fn read(root: &mut Section<'_>) -> IpsecConfig {
     let mut table = root.section("ipsec").unwrap_or_else(|| root.empty("ipsec"));
     let certificate = certificate::read(&mut table);
     let legacy_clients = legacy::read(&mut table);
+    let policies_are_default = !table.has("policy");
     let policies = policy::read(&mut table, certificate.is_some(), &legacy_clients);
     let transform_sets = transform_set::read(&mut table, &legacy_clients);
     let certificate_maps = certificate_map::read(&mut table, &tunnel_groups);
@@ -106,6 +109,7 @@ pub(crate) fn read(root: &mut Section<'_>) -> IpsecConfig {
         tunnel_group_map: certificate_map::read_order(&mut table),
         legacy_clients,
         policies,
+        policies_are_default,
         transform_sets,
         certificate,
         certificate_maps,

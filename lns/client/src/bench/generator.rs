@@ -242,7 +242,7 @@ impl Generator {
             let mut touched = Vec::new();
             for number in 0..count {
                 let port = &mut self.ports[index];
-                let Some(datagram) = self.inbound.datagram(number, &port.socket) else { continue };
+                let Some(datagram) = self.inbound.datagram(number) else { continue };
                 let Received::Data { token, frame, .. } =
                     port.endpoint.handle_datagram(now, port.path, datagram.bytes)
                 else {

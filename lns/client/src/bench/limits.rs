@@ -65,7 +65,7 @@ pub fn run(packet: usize) -> Result<LimitReport, BenchError> {
         let before = own_time()?;
         let count = inbound.receive(&outer).map_err(BenchError::system("cannot receive"))?;
         for index in 0..count {
-            if let Some(datagram) = inbound.datagram(index, &outer) {
+            if let Some(datagram) = inbound.datagram(index) {
                 queue.write(&datagram.bytes[OVERHEAD..]);
             }
         }

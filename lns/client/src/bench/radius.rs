@@ -95,7 +95,7 @@ fn serve(sockets: &[UdpSocket; 2], secret: &[u8], answered: &AtomicU64, stop: &A
             loop {
                 let count = inbound.receive(socket)?;
                 for index in 0..count {
-                    let Some(request) = inbound.datagram(index, socket) else { continue };
+                    let Some(request) = inbound.datagram(index) else { continue };
                     let Some(answer) = answer(request.bytes, secret) else { continue };
                     outbound.push(socket, request.local, request.remote, |buffer| {
                         buffer[..answer.len()].copy_from_slice(&answer);

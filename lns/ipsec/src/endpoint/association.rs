@@ -278,6 +278,11 @@ impl Endpoint {
         Some(child.outbound.header_length() + inner)
     }
 
+    /// The way of an association's packets.
+    pub fn route(&self, id: AssociationId) -> Option<Path> {
+        self.associations.get(&id).map(|association| association.path)
+    }
+
     /// Wraps an L2TP datagram that lies at `payload`, after [`Endpoint::head_length`] free octets; gives the range of
     /// the ESP packet and its way. With `nat_t` it goes into UDP as it is, otherwise out as IP protocol 50.
     pub fn seal(

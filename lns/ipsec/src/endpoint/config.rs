@@ -44,6 +44,15 @@ pub struct Certificates {
     pub identity: Arc<Identity>,
     /// Whom we trust.
     pub trust: Arc<TrustStore>,
+    /// The authorities between our certificate and the root go along.
+    pub send_chain: bool,
+}
+
+impl Certificates {
+    /// The certificates that prove who we are, in DER.
+    pub(crate) fn to_send(&self) -> impl Iterator<Item = &[u8]> {
+        self.identity.certificates_der().take(if self.send_chain { usize::MAX } else { 1 })
+    }
 }
 
 /// How a certificate finds its tunnel group.
@@ -53,6 +62,8 @@ pub enum GroupRule {
     Rules,
     /// By an organizational unit of the subject that has the group's name.
     Ou,
+    /// By an identity of phase 1 that is the group's name.
+    IkeId,
 }
 
 /// Settings of an endpoint. [`Config::new`] gives the defaults named at each.

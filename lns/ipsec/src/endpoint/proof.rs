@@ -257,7 +257,7 @@ impl Endpoint {
         };
         let mut builder = Builder::new();
         builder.add(Kind::Identification, &[&certificate_id(certificates.identity.subject_der())]);
-        for certificate in certificates.identity.certificates_der() {
+        for certificate in certificates.to_send() {
             builder.add(Kind::Certificate, &[&[4], certificate]);
         }
         builder.add(Kind::Signature, &[&signature]);
@@ -369,7 +369,7 @@ impl Endpoint {
             None => return,
         };
         let subject = peer.subject.to_string();
-        let tunnel_group = self.group_of(&peer);
+        let tunnel_group = self.group_of(&peer, &identity);
         let proof = format!("certificate of {subject}, issued by {}", peer.issuer);
         let identity = PeerIdentity { name: subject, tunnel_group, proof, id: identity };
         if !is_initiator && self.send_sixth_signed(now, id, signature).is_none() {
@@ -385,7 +385,7 @@ impl Endpoint {
         let ike = self.ikes.get_mut(&id)?;
         let mut builder = Builder::new();
         builder.add(Kind::Identification, &[&certificate_id(certificates.identity.subject_der())]);
-        for certificate in certificates.identity.certificates_der() {
+        for certificate in certificates.to_send() {
             builder.add(Kind::Certificate, &[&[4], certificate]);
         }
         builder.add(Kind::Signature, &[&signature?]);
@@ -396,7 +396,7 @@ impl Endpoint {
     }
 
     /// The tunnel group of a certificate.
-    fn group_of(&self, peer: &Peer) -> Arc<str> {
+    fn group_of(&self, peer: &Peer, id: &[u8]) -> Arc<str> {
         let known = |name: &str| self.config.groups.iter().find(|group| ***group == *name).cloned();
         self.config
             .group_rules
@@ -404,6 +404,7 @@ impl Endpoint {
             .find_map(|rule| match rule {
                 GroupRule::Rules => self.config.certificate_map.tunnel_group(peer).and_then(known),
                 GroupRule::Ou => peer.ous().into_iter().find_map(known),
+                GroupRule::IkeId => id.get(4..).and_then(|name| std::str::from_utf8(name).ok()).and_then(known),
             })
             .unwrap_or_else(|| Arc::clone(&self.config.default_group))
     }

@@ -66,7 +66,7 @@ fn demonstrate(arguments: &Arguments) -> Result<(), String> {
     let witness = Arc::new(Witness::default());
     let (server, device) = start(arguments, &password, &witness)?;
     let inner = server.shared().inner_address;
-    println!("Server listens on {} (plain L2TP, loopback only), inner address {inner}", server.local_addr());
+    println!("Server listens on {} (plain L2TP, loopback only), inner address {inner}", plain_address(&server));
     match &device {
         Some(device) => println!("Inside: TUN device {device}"),
         None => {
@@ -150,6 +150,10 @@ fn start(
     Ok((server, None))
 }
 
+fn plain_address(server: &Server) -> SocketAddr {
+    server.listens().plain.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 1701)))
+}
+
 fn options(server: SocketAddr, password: &[u8], method: Method) -> Options {
     Options {
         server,
@@ -164,7 +168,7 @@ fn options(server: SocketAddr, password: &[u8], method: Method) -> Options {
 }
 
 fn login(server: &Server, password: &[u8], method: Method, echo_port: u16) -> Result<(), String> {
-    let options = options(server.local_addr(), password, method);
+    let options = options(plain_address(&server), password, method);
     let mut dial = Dial::connect(&options, &mut print_stage).map_err(|failure| failure.to_string())?;
     let peer = dial.addresses().map(|addresses| addresses.peer).ok_or("no addresses")?;
     for sequence in 1..=3 {
@@ -209,7 +213,7 @@ fn transfer(dial: &mut Dial, peer: Ipv4Addr, port: u16) -> Result<(usize, Durati
 
 /// A login that must be refused.
 fn refusal(server: &Server, password: &[u8], method: Method) -> Result<(), String> {
-    match Dial::connect(&options(server.local_addr(), password, method), &mut print_stage) {
+    match Dial::connect(&options(plain_address(&server), password, method), &mut print_stage) {
         Ok(mut dial) => {
             dial.hang_up();
             Err("a login that must be refused was accepted".into())

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{ConfigArguments, table};
 use crate::admin::{self, Request};
-use crate::shard::{Selector, SessionReport, TunnelReport};
+use crate::shard::{IpsecReport, Selector, SessionReport, TunnelReport};
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum What {
@@ -19,6 +19,8 @@ enum What {
     Sessions,
     /// L2TP tunnels and their peers.
     Tunnels,
+    /// IPsec associations: peers, algorithms, lifetimes, traffic, replays.
+    Ipsec,
     /// Server groups: state and counters of each server.
     Aaa,
     /// Address pools and how full they are.
@@ -85,6 +87,7 @@ pub(crate) fn show(arguments: &ShowArguments) -> ExitCode {
     let request = match arguments.what {
         What::Sessions => Request::Sessions,
         What::Tunnels => Request::Tunnels,
+        What::Ipsec => Request::Ipsec,
         What::Aaa => Request::Aaa,
         What::Pools => Request::Pools,
         What::Counters => Request::Counters,
@@ -100,6 +103,7 @@ pub(crate) fn show(arguments: &ShowArguments) -> ExitCode {
     match arguments.what {
         What::Sessions => print_sessions(&read(answer)),
         What::Tunnels => print_tunnels(&read(answer)),
+        What::Ipsec => print_ipsec(&read(answer)),
         What::Aaa => print_aaa(&answer),
         What::Pools => print_pools(&answer),
         What::Counters => {
@@ -193,10 +197,37 @@ fn print_tunnels(tunnels: &[TunnelReport]) {
                 tunnel.vendor.clone(),
                 tunnel.state.clone(),
                 tunnel.sessions.to_string(),
+                tunnel.ipsec.as_ref().map_or_else(|| "none".into(), summary),
             ]
         })
         .collect();
-    table::print(["TUNNEL", "PEER-TUNNEL", "PEER", "HOST-NAME", "VENDOR", "STATE", "SESSIONS"], &rows);
+    table::print(["TUNNEL", "PEER-TUNNEL", "PEER", "HOST-NAME", "VENDOR", "STATE", "SESSIONS", "IPSEC"], &rows);
+}
+
+fn summary(ipsec: &IpsecReport) -> String {
+    let transform = ipsec.phase2.as_deref().unwrap_or("no association");
+    format!("{} {transform}, NAT {}, {}", ipsec.encapsulation, ipsec.nat, ipsec.identity)
+}
+
+/// A paragraph for each association: too much for a line.
+fn print_ipsec(associations: &[IpsecReport]) {
+    let left = |seconds: Option<u64>| seconds.map_or_else(String::new, |seconds| format!(", {seconds} s left"));
+    for ipsec in associations {
+        println!("Association {} with {}", ipsec.association, ipsec.peer);
+        println!("  identity   {} ({}), tunnel group {}", ipsec.identity, ipsec.proof, ipsec.tunnel_group);
+        println!("  way        {}, NAT: {}", ipsec.encapsulation, ipsec.nat);
+        let phase1 = ipsec.phase1.as_deref().unwrap_or("expired");
+        println!("  phase 1    {phase1}{}", left(ipsec.phase1_lifetime));
+        let phase2 = ipsec.phase2.as_deref().unwrap_or("none at present");
+        println!("  phase 2    {phase2}{}", left(ipsec.phase2_lifetime));
+        if let (Some(inbound), Some(outbound)) = (&ipsec.spi_in, &ipsec.spi_out) {
+            println!("  SPI        {inbound} in, {outbound} out");
+        }
+        println!("  up         {} s, rekeyed {} times", ipsec.duration, ipsec.rekeyed);
+        println!("  in         {} packets, {} octets", ipsec.packets_in, ipsec.octets_in);
+        println!("  out        {} packets, {} octets", ipsec.packets_out, ipsec.octets_out);
+        println!("  replayed   {} packets dropped", ipsec.replay_drops);
+    }
 }
 
 /// Each server with all that is counted of it, the way the old system lists it.

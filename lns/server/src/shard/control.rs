@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tollgate_aaa::accounting::TerminateCause;
 use tollgate_aaa::{PrintableName, SessionContext};
+use tollgate_ipsec::AssociationId;
 use tollgate_l2tp::{
     CallDisconnect, CallInfo, CdnResult, DropReason, Event as TunnelEvent, MAX_DATA_HEADER, Path, Received,
     Role, SessionKey,
@@ -19,7 +20,7 @@ use super::lifetime::{ending_of_call, ending_of_link};
 use super::message::Message;
 use super::refusal;
 use super::session::{Ending, Session, Stage, station};
-use super::{Draining, Shard};
+use super::{Draining, Shard, secure};
 use crate::registry::Handle;
 
 /// What one shard of `shards` tells its L2TP endpoint. The bounds of the whole server are shared out, with some room
@@ -85,6 +86,18 @@ impl Shard {
                 }
                 self.pump(now);
             }
+            Message::Secure { path, is_esp, mut bytes } => {
+                self.packet_taken();
+                match is_esp {
+                    true => self.own_esp(now, path, &mut bytes),
+                    false => self.ipsec.handle_isakmp(now, path, &bytes),
+                }
+                self.pump_secure(now);
+            }
+            Message::JobDone(result) => {
+                self.ipsec.handle_job(now, *result);
+                self.pump_secure(now);
+            }
             Message::Packet(mut packet) => {
                 self.packet_taken();
                 self.deliver_out(now, &mut packet);
@@ -111,7 +124,10 @@ impl Shard {
                 let _ = answer.send(self.session_reports(now));
             }
             Message::Tunnels(answer) => {
-                let _ = answer.send(self.tunnel_reports());
+                let _ = answer.send(self.tunnel_reports(now));
+            }
+            Message::Ipsec(answer) => {
+                let _ = answer.send(self.ipsec_reports(now));
             }
             Message::Counters(answer) => {
                 let _ = answer.send(self.counter_values());
@@ -123,6 +139,11 @@ impl Shard {
                 let mut config = l2tp_config(&snapshot.config, shards);
                 config.accept_incoming = self.draining == Draining::No;
                 self.endpoint.reconfigure(config);
+                if let Some(settings) = snapshot.ipsec.clone() {
+                    let settings = secure::settings_of_shard(settings, shards, self.links.esp_is_served);
+                    self.ipsec.reconfigure(settings);
+                }
+                self.require_ipsec = snapshot.config.lns.require_ipsec;
             }
             Message::Drain => self.drain(now),
         }
@@ -138,16 +159,7 @@ impl Shard {
     pub(super) fn pump(&mut self, now: Instant) {
         loop {
             while let Some(transmit) = self.endpoint.poll_transmit() {
-                self.outbound.push(&self.socket, transmit.path.local, transmit.path.remote, |buffer| {
-                    let length = transmit.datagram.len();
-                    match buffer.get_mut(..length) {
-                        Some(room) => {
-                            room.copy_from_slice(&transmit.datagram);
-                            length
-                        }
-                        None => 0,
-                    }
-                });
+                self.links.send(now, &mut self.ipsec, &transmit.path, &[&transmit.datagram]);
             }
             let Some(event) = self.endpoint.poll_event() else { break };
             self.tunnel_event(now, event);
@@ -158,9 +170,11 @@ impl Shard {
         match event {
             TunnelEvent::TunnelUp { tunnel, info } => {
                 debug!(tunnel = tunnel.get(), peer = %info.path.remote, host = info.host_name, "tunnel up");
+                self.secure_tunnel_up(now, tunnel, &info.path);
             }
             TunnelEvent::TunnelDown { tunnel, cause } => {
                 debug!(tunnel = tunnel.get(), %cause, "tunnel down");
+                self.secure_tunnel_down(now, tunnel);
             }
             TunnelEvent::SessionUp { key, call } => self.call_up(now, key, &call),
             TunnelEvent::SessionDown { key, cause } => {
@@ -180,7 +194,10 @@ impl Shard {
     /// A call is there: PPP begins on it.
     fn call_up(&mut self, now: Instant, key: SessionKey, call: &CallInfo) {
         let snapshot = self.shared.snapshot.load();
-        let arrival = Arc::clone(&snapshot.arrival);
+        let association = call.path.association.map(AssociationId);
+        let peer = association.and_then(|association| self.ipsec.peer(association));
+        let tunnel_group = peer.map_or_else(|| DEFAULT_TUNNEL_GROUP.into(), |peer| Arc::clone(&peer.tunnel_group));
+        let arrival = self.fitting(&snapshot.arrival(&tunnel_group), association);
         let nas_identifier = snapshot.config.lns.hostname.clone();
         let most = snapshot.config.lns.max_sessions;
         drop(snapshot);
@@ -215,6 +232,7 @@ impl Shard {
             armed: None,
             born: now,
             context: Arc::new(context),
+            tunnel_group,
             stage: Stage::Negotiating,
             ending: None,
         });
@@ -234,7 +252,7 @@ impl Shard {
             let Some(session) = self.sessions.get_mut(token as usize) else { return };
             let key = session.key;
             if let Some(frame) = session.link.poll_frame() {
-                self.send_frame(key, &frame);
+                self.send_frame(now, key, &frame);
                 continue;
             }
             match session.link.poll_event() {
@@ -245,16 +263,10 @@ impl Shard {
         self.arm(token);
     }
 
-    fn send_frame(&mut self, key: SessionKey, frame: &[u8]) {
+    fn send_frame(&mut self, now: Instant, key: SessionKey, frame: &[u8]) {
         let mut header = [0; MAX_DATA_HEADER];
         let Some((length, path)) = self.endpoint.data_header(key, frame.len(), &mut header) else { return };
-        self.outbound.push(&self.socket, path.local, path.remote, |buffer| {
-            let total = length + frame.len();
-            let Some(room) = buffer.get_mut(..total) else { return 0 };
-            room[..length].copy_from_slice(&header[..length]);
-            room[length..].copy_from_slice(frame);
-            total
-        });
+        self.links.send(now, &mut self.ipsec, &path, &[&header[..length], frame]);
     }
 
     fn link_event(&mut self, now: Instant, token: u32, event: LinkEvent) {
@@ -278,9 +290,10 @@ impl Shard {
             LinkEvent::Down(reason) => {
                 if let DownReason::MethodRefused { wanted } = &reason {
                     let snapshot = self.shared.snapshot.load();
-                    let why = refusal::reasons(&snapshot.router, DEFAULT_TUNNEL_GROUP, wanted);
+                    let tunnel_group = &*session.tunnel_group;
+                    let why = refusal::reasons(&snapshot.router, tunnel_group, wanted);
                     let peer = &session.context.calling_station_id;
-                    warn!(peer, session = id, tunnel_group = DEFAULT_TUNNEL_GROUP, "login refused: {why}");
+                    warn!(peer, session = id, tunnel_group, "login refused: {why}");
                 }
                 let ending = match session.ending.take() {
                     Some(ending) => ending,

@@ -19,6 +19,8 @@ use super::session::Stage;
 pub(super) struct DataCounters {
     /// Datagrams cut off by the kernel's buffer or without an IP address.
     pub(super) unusable: u64,
+    /// L2TP in clear where IPsec is required.
+    pub(super) without_ipsec: u64,
     /// Packets from a client under a source address that is not its own.
     pub(super) spoofed: u64,
     /// Packets between clients where that is not configured.
@@ -39,9 +41,10 @@ pub(super) struct DataCounters {
 
 impl DataCounters {
     /// Each count with its name.
-    pub(super) fn values(&self) -> [(&'static str, u64); 9] {
+    pub(super) fn values(&self) -> [(&'static str, u64); 10] {
         [
             ("data-unusable", self.unusable),
+            ("l2tp-without-ipsec", self.without_ipsec),
             ("data-spoofed", self.spoofed),
             ("data-client-to-client", self.client_to_client),
             ("data-filtered", self.filtered),
@@ -192,17 +195,17 @@ impl Shard {
         live.grant.ticket.activity.touch(self.shared.registry.second(now));
         if packet.len() > usize::from(live.mtu) {
             let mtu = live.mtu;
-            return self.oversized(token, packet, mtu);
+            return self.oversized(now, token, packet, mtu);
         }
-        self.send_packet(token, packet);
+        self.send_packet(now, token, packet);
     }
 
-    fn oversized(&mut self, token: u32, packet: &[u8], mtu: u16) {
+    fn oversized(&mut self, now: Instant, token: u32, packet: &[u8], mtu: u16) {
         let router = self.shared.inner_address;
         match oversize(packet, mtu, router) {
             Oversize::Fragments(pieces) => {
                 for piece in &pieces {
-                    self.send_packet(token, piece);
+                    self.send_packet(now, token, piece);
                 }
             }
             Oversize::TooBig(error) => {
@@ -214,7 +217,7 @@ impl Shard {
     }
 
     /// Wraps a packet for its client and queues it.
-    fn send_packet(&mut self, token: u32, packet: &[u8]) {
+    fn send_packet(&mut self, now: Instant, token: u32, packet: &[u8]) {
         let session = &self.sessions[token as usize];
         let ppp = session.link.ipv4_header();
         let mut l2tp = [0; MAX_DATA_HEADER];
@@ -223,14 +226,7 @@ impl Shard {
         else {
             return;
         };
-        self.outbound.push(&self.socket, path.local, path.remote, |buffer| {
-            let payload = length + ppp.len();
-            let total = payload + packet.len();
-            let Some(room) = buffer.get_mut(..total) else { return 0 };
-            room[..length].copy_from_slice(&l2tp[..length]);
-            room[length..payload].copy_from_slice(ppp);
-            room[payload..].copy_from_slice(packet);
-            total
-        });
+        let parts = [&l2tp[..length], ppp, packet];
+        self.links.send(now, &mut self.ipsec, &path, &parts);
     }
 }

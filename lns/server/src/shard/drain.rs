@@ -42,6 +42,8 @@ impl Shard {
                 self.drain_step(now);
             }
             Draining::Tunnels(until) if !has_open_tunnels(&self.endpoint) || now >= until => {
+                self.ipsec.close_all(now);
+                self.pump_secure(now);
                 self.draining = Draining::Done;
             }
             Draining::No | Draining::Links(_) | Draining::Tunnels(_) | Draining::Done => {}

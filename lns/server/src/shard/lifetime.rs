@@ -7,7 +7,6 @@ use std::time::Instant;
 use tollgate_aaa::accounting::{RecordKind, TerminateCause, Traffic};
 use tollgate_aaa::{Credentials, LoginRequest, PrintableName, Secret, SessionContext};
 use tollgate_l2tp::{CallDisconnect, CdnResult, SessionEnd, TunnelEnd};
-use tollgate_policy::tunnel_group::DEFAULT_TUNNEL_GROUP;
 use tollgate_ppp::{Addresses, AuthDecision, AuthRequest, CloseReason, DownReason, Phase, Proof};
 use tracing::info;
 
@@ -27,7 +26,7 @@ impl Shard {
         let request = LoginRequest {
             name: request.name,
             credentials: credentials_of(request.proof),
-            tunnel_group: DEFAULT_TUNNEL_GROUP.to_owned(),
+            tunnel_group: session.tunnel_group.to_string(),
             context: (*session.context).clone(),
         };
         let shared = Arc::clone(&self.shared);

@@ -28,6 +28,17 @@ pub(crate) enum Message {
         /// Its payload.
         bytes: Vec<u8>,
     },
+    /// An ISAKMP message or ESP packet of one of its associations came in at another shard's socket.
+    Secure {
+        /// Its way.
+        path: tollgate_ipsec::Path,
+        /// ESP, and not ISAKMP.
+        is_esp: bool,
+        /// It, without marker.
+        bytes: Vec<u8>,
+    },
+    /// A piece of work is done.
+    JobDone(Box<tollgate_ipsec::JobResult>),
     /// A packet for one of its clients came in at another shard.
     Packet(Vec<u8>),
     /// End one session now: its user's new one waits for its place, and its peer may be long gone.
@@ -43,6 +54,8 @@ pub(crate) enum Message {
     Sessions(oneshot::Sender<Vec<SessionReport>>),
     /// `show tunnels`.
     Tunnels(oneshot::Sender<Vec<TunnelReport>>),
+    /// `show ipsec`.
+    Ipsec(oneshot::Sender<Vec<IpsecReport>>),
     /// `show counters`.
     Counters(oneshot::Sender<Vec<(String, u64)>>),
     /// The configuration was swapped.
@@ -106,4 +119,43 @@ pub(crate) struct TunnelReport {
     pub(crate) vendor: String,
     pub(crate) state: String,
     pub(crate) sessions: usize,
+    /// The IPsec association that it belongs to.
+    pub(crate) ipsec: Option<IpsecReport>,
+}
+
+/// A line of `show ipsec`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct IpsecReport {
+    /// The association's number.
+    pub(crate) association: u64,
+    /// The peer's outer address and port.
+    pub(crate) peer: String,
+    /// What the peer calls itself.
+    pub(crate) identity: String,
+    /// How it proved it.
+    pub(crate) proof: String,
+    pub(crate) tunnel_group: String,
+    /// `none`, `client`, `server` or `both`.
+    pub(crate) nat: String,
+    /// `esp` or `udp`.
+    pub(crate) encapsulation: String,
+    /// Cipher, hash, group and authentication of phase 1; absent when it has expired.
+    pub(crate) phase1: Option<String>,
+    /// Cipher, integrity and mode of phase 2; absent between two associations.
+    pub(crate) phase2: Option<String>,
+    pub(crate) spi_in: Option<String>,
+    pub(crate) spi_out: Option<String>,
+    /// Seconds left of phase 1.
+    pub(crate) phase1_lifetime: Option<u64>,
+    /// Seconds left of phase 2.
+    pub(crate) phase2_lifetime: Option<u64>,
+    /// Seconds since the association came up.
+    pub(crate) duration: u64,
+    pub(crate) rekeyed: u32,
+    pub(crate) octets_in: u64,
+    pub(crate) octets_out: u64,
+    pub(crate) packets_in: u64,
+    pub(crate) packets_out: u64,
+    pub(crate) replay_drops: u64,
 }

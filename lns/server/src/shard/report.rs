@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use tollgate_ipsec::AssociationId;
 use tollgate_l2tp::DropReason;
 
 use super::Shard;
@@ -72,10 +73,11 @@ impl Shard {
     }
 
     /// Every tunnel.
-    pub(super) fn tunnel_reports(&self) -> Vec<TunnelReport> {
+    pub(super) fn tunnel_reports(&self, now: Instant) -> Vec<TunnelReport> {
         self.endpoint
             .tunnels()
             .map(|info| TunnelReport {
+                ipsec: info.path.association.and_then(|id| self.ipsec_report(now, AssociationId(id))),
                 tunnel: info.id.get(),
                 peer_tunnel: info.peer.map_or(0, |peer| peer.get()),
                 peer: info.path.remote.to_string(),
@@ -106,11 +108,15 @@ impl Shard {
             ("l2tp-half-open-evicted", l2tp.half_open_evicted),
             ("l2tp-sessions-up", l2tp.sessions_up),
             ("l2tp-calls-refused", l2tp.calls_refused),
-            ("udp-not-sent", self.outbound.dropped),
+            ("udp-not-sent", self.links.dropped()),
         ];
         let drops =
             DropReason::ALL.map(|reason| (format!("l2tp-dropped-{}", reason.name()), l2tp.dropped(reason)));
         let named = control.into_iter().chain(self.counters.values());
-        named.map(|(name, value)| (name.to_owned(), value)).chain(drops).collect()
+        named
+            .map(|(name, value)| (name.to_owned(), value))
+            .chain(drops)
+            .chain(self.ipsec.counters().values())
+            .collect()
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Session {
     pub(super) armed: Option<Instant>,
     pub(super) born: Instant,
     pub(super) context: Arc<SessionContext>,
+    /// The tunnel group in which the call arrived; its login may choose another.
+    pub(super) tunnel_group: Arc<str>,
     pub(super) stage: Stage,
     /// Why we are ending it, once we are.
     pub(super) ending: Option<Ending>,

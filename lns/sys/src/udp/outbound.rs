@@ -33,6 +33,11 @@ impl Outbound {
         Self { batch: Batch::new(), ways: vec![(nowhere, nowhere); BATCH], filled: 0, refused: 0, dropped: 0 }
     }
 
+    /// An empty batch whose datagrams leave one by one: a raw socket cuts nothing up.
+    pub fn unsegmented() -> Self {
+        Self { refused: MOST_REFUSED, ..Self::new() }
+    }
+
     /// Adds a datagram whose payload `write` puts into the buffer; it returns the length, 0 for what does not fit. Flushes
     /// first when full.
     pub fn push(

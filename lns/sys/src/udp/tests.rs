@@ -13,7 +13,7 @@ fn a_batch_arrives_whole_and_answers_leave_from_the_address_that_was_asked() {
     let mut seen = Vec::new();
     while seen.len() < 3 {
         for index in 0..inbound.receive(&server).unwrap() {
-            let datagram = inbound.datagram(index, &server).unwrap();
+            let datagram = inbound.datagram(index).unwrap();
             assert_eq!(datagram.local, SocketAddr::from(([127, 0, 0, 7], port)));
             seen.push(datagram.bytes[0]);
             let (local, remote) = (datagram.local, datagram.remote);
