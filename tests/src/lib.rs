@@ -6,11 +6,13 @@ pub mod client;
 pub mod guest;
 pub mod namespace;
 pub mod need;
+pub mod network;
+pub mod pki;
 pub mod process;
 pub mod radius;
 pub mod relay;
-
 pub mod tollgate;
+pub mod vpn;
 
 pub use namespace::Namespace;
 

@@ -1,9 +1,10 @@
 //! Network namespaces of a test's own: nothing that it binds or routes is seen by another test or by the machine.
 
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
@@ -41,17 +42,27 @@ impl Namespace {
 
     /// A command that runs inside and dies with this process.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = bound_to_us(need::program("ip"));
-        command.args(["netns", "exec", &self.name]).arg(program);
-        command
+        command(&self.name, program)
     }
 
     /// The same for a program that makes processes beside its own which outlive it when it is killed: the first process
     /// of a PID namespace takes all others with it.
     pub fn family_command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = self.command(need::program("unshare"));
-        command.args(["--pid", "--fork", "--kill-child", "--"]).arg(program);
-        command
+        family_command(&self.name, program)
+    }
+
+    /// Runs a command inside to its end with `input` on standard input; panics when it fails. Gives what it said.
+    pub fn run(&self, program: &str, arguments: &[&str], input: &str) -> String {
+        let mut command = self.command(need::program(program));
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{program} does not start: {error}"));
+        // One that refuses its arguments does not read its input.
+        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("a child can be waited for");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(output.status.success(), "{program} {}: {said}", arguments.join(" "));
+        said
     }
 
     /// `ip` inside; panics when it fails.
@@ -84,6 +95,20 @@ impl Drop for Namespace {
         // What cannot be removed now is removed by the next run's sweep.
         let _ = Command::new(need::program("ip")).args(["netns", "delete", &self.name]).output();
     }
+}
+
+/// A command inside a namespace that is known by its name.
+fn command(namespace: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = bound_to_us(need::program("ip"));
+    command.args(["netns", "exec", namespace]).arg(program);
+    command
+}
+
+/// [`Namespace::family_command`] of a namespace that is known by its name.
+pub(crate) fn family_command(namespace: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut family = command(namespace, need::program("unshare"));
+    family.args(["--pid", "--fork", "--kill-child", "--"]).arg(program);
+    family
 }
 
 fn ip(arguments: &[&str]) {

@@ -1,0 +1,77 @@
+//! The harness of IPsec proves itself: real clients reach a real server through a NAT, before any of ours is judged.
+
+use tollgate_tests::capture::Capture;
+use tollgate_tests::network::{Network, WIRE};
+use tollgate_tests::pki::Authority;
+use tollgate_tests::vpn::{Client, INNER, Ipsec, Pings, Responder};
+
+const KEY: &str = "a key of the tests";
+
+#[test]
+fn strongswan_connects_through_a_nat_vanishes_and_comes_back() {
+    let network = Network::new();
+    let responder = network.seat();
+    let ipsec = Ipsec::with_key(responder.address(), KEY);
+    let server = Responder::boot(&responder, &ipsec, "jdoe", "x", "");
+    let nat = network.nat();
+    let capture = Capture::start(network.server(), WIRE);
+    let (mut client, link) = Client::connect(&nat.seat(), &ipsec, "jdoe", "x");
+    assert_eq!(link.peer, INNER);
+    assert_eq!(client.ping(INNER, 5, 56), Pings { sent: 5, answered: 5 });
+    assert_eq!(client.ping(INNER, 2, 1372), Pings { sent: 2, answered: 2 }, "a full MTU of 1400");
+    assert!(client.associations().contains("AES_CBC-256/HMAC_SHA1_96"), "{}", client.associations());
+    client.rekey_child().ok();
+    assert_eq!(client.ping(INNER, 5, 56).answered, 5, "over the new association");
+    client.vanish();
+    client.come_back();
+    client.raise().ok();
+    client.lower().ok();
+    assert!(!client.associations().contains("ESTABLISHED"));
+    assert!(server.run("swanctl --list-conns").ok().contains("vpn"));
+    let packets = capture.stop();
+    assert!(!packets.matching(&format!("udpencap && esp && ip.src == {}", nat.outside())).is_empty());
+    assert_eq!(packets.matching("(l2tp || ppp) && !icmp"), Vec::<String>::new(), "nothing of it in clear");
+}
+
+#[test]
+fn libreswan_connects_with_a_certificate() {
+    let network = Network::new();
+    let seat = network.seat();
+    let authority = Authority::new("/O=Corp/CN=Corp CA");
+    let own = authority.issue("/O=Corp/CN=vpn.example.net", Some(&format!("IP:{}", seat.address())));
+    let mut ipsec = Ipsec::with_certificate(seat.address(), own);
+    ipsec.ike = "aes256-sha256-modp2048".into();
+    let _server = Responder::boot(&seat, &ipsec, "jdoe", "x", "");
+    let issued = authority.issue("/O=Corp/OU=sales/CN=pc1", None);
+    let ipsec = Ipsec { ike: ipsec.ike, ..Ipsec::with_certificate(seat.address(), issued) }.by_libreswan();
+    let (client, link) = Client::connect(&network.seat(), &ipsec, "jdoe", "x");
+    assert_eq!(link.peer, INNER);
+    assert_eq!(client.ping(INNER, 5, 56).answered, 5);
+    client.hang_up();
+    client.lower();
+}
+
+#[test]
+fn private_addresses_may_be_equal_behind_different_nats() {
+    let network = Network::new();
+    let responder = network.seat();
+    let ipsec = Ipsec {
+        aggressive: true,
+        identity: Some("keyid:sales".into()),
+        ..Ipsec::with_key(responder.address(), KEY)
+    };
+    let server = Responder::boot(&responder, &Ipsec { identity: None, ..ipsec.clone() }, "jdoe", "x", "");
+    let (home, office) = (network.nat(), network.nat());
+    let seats = [home.seat(), home.seat(), office.seat()];
+    assert_eq!(seats[0].address(), seats[2].address());
+    let clients: Vec<_> = seats.iter().map(|seat| Client::boot(seat, &ipsec)).collect();
+    for client in &clients {
+        client.raise().ok();
+    }
+    let established = server.run("swanctl --list-sas").ok();
+    assert_eq!(established.matches("ESTABLISHED").count(), 3, "{established}");
+    // The NAT forgets: the client's next packets come from another port.
+    home.change_ports(30_000);
+    clients[0].rekey_child().ok();
+    assert!(server.run("swanctl --list-sas").ok().contains("[30"), "a new port");
+}
