@@ -9,6 +9,7 @@ use tollgate_l2tp::{
     CallDisconnect, CdnResult, Config, Endpoint, Event, IdSpace, IncomingCall, MAX_DATA_HEADER, Path,
     ProxyAuth, ProxyAuthenType, ProxyLcp, Role, SessionKey, StopResult, TunnelStop,
 };
+use tollgate_pki::{TrustPolicy, TrustStore};
 use tollgate_sansio::Entropy;
 use zeroize::Zeroizing;
 
@@ -25,6 +26,7 @@ fn main() {
     links();
     packets();
     radius();
+    certificates();
 }
 
 /// One tunnel and one call between two endpoints; every datagram becomes a seed of the codec's targets.
@@ -320,4 +322,62 @@ fn radius() {
     write("radius_answers", "reject", &answer(3, &[error, attribute(18, b"no")]));
     write("radius_answers", "challenge", &answer(11, &[attribute(24, b"state"), attribute(18, b"token?")]));
     write("radius_answers", "proxy-state", &answer(2, &[attribute(33, b"a")]));
+}
+
+/// A file of the fixtures of `lns/pki`.
+fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/../lns/pki/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    fs::read(path).expect("a fixture")
+}
+
+/// The DER of a certificate of the fixtures.
+fn certificate(name: &str) -> Vec<u8> {
+    let mut store = TrustStore::new(TrustPolicy::default());
+    store.add_authorities(&fixture(name)).expect("a certificate");
+    store.authorities().next().expect("one was added").as_der().to_vec()
+}
+
+/// The script of `certificate_payloads`.
+fn sent(flags: u8, id: (u8, &[u8]), payloads: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut script = vec![flags, id.0, u8::try_from(id.1.len()).expect("a short id")];
+    script.extend(id.1);
+    for (encoding, data) in payloads {
+        script.push(*encoding);
+        script.extend(u16::try_from(data.len()).expect("a short payload").to_be_bytes());
+        script.extend(*data);
+    }
+    script
+}
+
+fn certificates() {
+    let [client, intermediate, server, sha1, below_v1] =
+        ["client.pem", "intermediate.pem", "server.pem", "client-sha1.pem", "client-below-v1.pem"]
+            .map(certificate);
+    let wrapped = fixture("client.p7b");
+    let target = "certificate_payloads";
+    let email = (3, &b"alice@example.com"[..]);
+    write(target, "client", &sent(0, email, &[(4, &client), (4, &intermediate)]));
+    write(target, "client-pkcs7", &sent(0, email, &[(1, &wrapped)]));
+    write(target, "client-required-list", &sent(4, email, &[(4, &intermediate), (4, &client)]));
+    write(target, "client-trusted", &sent(8, (10, b"\x81\x11alice@example.com"), &[(4, &client)]));
+    let host = (2, &b"vpn.example.com"[..]);
+    write(target, "server", &sent(1, host, &[(7, b"list"), (4, &intermediate), (4, &server)]));
+    write(target, "server-trusted", &sent(9, (1, &[192, 0, 2, 1]), &[(4, &server)]));
+    let name = b"\x30\x15\x31\x13\x30\x11\x06\x03\x55\x04\x03\x0c\x0aold client";
+    write(target, "sha1", &sent(2, (9, name), &[(4, &sha1)]));
+    write(target, "version-1", &sent(0, (9, name), &[(4, &below_v1)]));
+
+    let target = "certificate_files";
+    let kinds = [
+        (0, ["client.pem", "key-client-pkcs1.pem"].map(fixture).concat(), "pem"),
+        (0, ["client.pem", "key-client-aes.pem"].map(fixture).concat(), "pem-encrypted"),
+        (1, fixture("modern.p12"), "pkcs12-new"),
+        (1, fixture("legacy.p12"), "pkcs12-old"),
+        (1, fixture("plain.p12"), "pkcs12-open"),
+        (2, ["root.pem", "root-v1.pem"].map(fixture).concat(), "authorities"),
+        (3, fixture("revoked.crl"), "list"),
+    ];
+    for (kind, file, name) in kinds {
+        write(target, name, &[&[kind], file.as_slice()].concat());
+    }
 }
