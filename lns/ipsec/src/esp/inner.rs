@@ -136,7 +136,9 @@ fn ipv6(packet: &[u8]) -> Result<Inside, DropReason> {
     let [protocol, _] = reader.array()?;
     let source = Ipv6Addr::from(reader.array::<16>()?);
     let destination = Ipv6Addr::from(reader.array::<16>()?);
-    if version >> 4 != 6 || length > packet.len() {
+    // A mapped address would pass for an IPv4 peer; on the wire there is none (RFC 4038 section 4.2).
+    let mapped = [source, destination].iter().any(|address| address.to_ipv4_mapped().is_some());
+    if version >> 4 != 6 || length > packet.len() || mapped {
         return Err(DropReason::InnerHeader);
     }
     match protocol {

@@ -197,6 +197,19 @@ fn mapped_addresses_count_as_ipv4() {
     assert!(read_all(Mode::Transport, 17, &datagram, mapped, ChecksumRule::Verify).is_ok());
 }
 
+/// Found by fuzzing: such a packet would have passed for one of an IPv4 peer.
+#[test]
+fn mapped_addresses_inside_a_tunnel_are_refused() {
+    let (packet, _) = written(Mode::Tunnel, V6, b"payload");
+    for address in [8, 24] {
+        let mut packet = packet.clone();
+        packet[address..address + 16]
+            .copy_from_slice(&Ipv4Addr::new(198, 51, 100, 7).to_ipv6_mapped().octets());
+        let verdict = read_all(Mode::Tunnel, 41, &packet, V6, ChecksumRule::Accept);
+        assert_eq!(verdict, Err(DropReason::InnerHeader));
+    }
+}
+
 #[test]
 fn packets_cut_short_and_wrong_lengths_are_refused() {
     for (mode, ends) in [(Mode::Transport, V4), (Mode::Transport, V6), (Mode::Tunnel, V4), (Mode::Tunnel, V6)]
