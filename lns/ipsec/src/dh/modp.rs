@@ -1,8 +1,10 @@
 //! Diffie-Hellman modulo a prime with the generator 2. The primes are safe, so an exponent of twice the group's strength
 //! is as good as one of full length (RFC 3526 section 8), and the only values of small order are 1 and p - 1.
 
+use std::sync::OnceLock;
+
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
-use crypto_bigint::{Odd, U512, Uint};
+use crypto_bigint::{CtAssign, CtEq, Odd, U512, Uint};
 use tollgate_sansio::Entropy;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -11,16 +13,23 @@ use super::DhError;
 /// The longest exponent in octets.
 const EXPONENT_OCTETS: usize = 64;
 
+/// Rows into which the comb cuts an exponent.
+const TEETH: u32 = 5;
+
 /// A prime as the arithmetic modulo it needs it.
 pub(super) struct Modulus<const LIMBS: usize> {
     prime: FixedMontyParams<LIMBS>,
     /// Bits of a private exponent.
     exponent_bits: u32,
+    /// For each choice of rows the product of the generator's powers that they stand for, in Montgomery form; computed
+    /// when the group is used for the first time.
+    comb: OnceLock<Box<[Uint<LIMBS>]>>,
 }
 
 impl<const LIMBS: usize> Modulus<LIMBS> {
     pub(super) const fn new(exponent_bits: u32, prime: &str) -> Self {
-        Self { prime: FixedMontyParams::new_vartime(Odd::<Uint<LIMBS>>::from_be_hex(prime)), exponent_bits }
+        let prime = FixedMontyParams::new_vartime(Odd::<Uint<LIMBS>>::from_be_hex(prime));
+        Self { prime, exponent_bits, comb: OnceLock::new() }
     }
 
     /// The power, in a time that depends on the modulus alone.
@@ -28,6 +37,45 @@ impl<const LIMBS: usize> Modulus<LIMBS> {
         let base = FixedMontyForm::new(base, &self.prime);
         let power = Zeroizing::new(base.pow_bounded_exp(exponent, self.exponent_bits));
         octets(&Zeroizing::new(power.retrieve()))
+    }
+
+    /// The generator's power, in a time that depends on the modulus alone, and in a third of the time of another base's
+    /// (Lim and Lee, CRYPTO '94): the exponent's bits lie in rows, and of each column one product is looked up.
+    fn power_of_generator(&self, exponent: &U512) -> Zeroizing<Vec<u8>> {
+        let comb = self.comb.get_or_init(|| self.comb());
+        let columns = self.columns();
+        let mut power = Zeroizing::new(FixedMontyForm::one(&self.prime));
+        for column in (0..columns).rev() {
+            *power = power.square();
+            let mut choice = 0;
+            for row in (0..TEETH).rev() {
+                choice = choice << 1 | u32::from(exponent.bit(row * columns + column).to_u8());
+            }
+            // Every entry is read, so that the cache does not tell which one counts.
+            let mut product = Zeroizing::new(Uint::<LIMBS>::ZERO);
+            for (entry, number) in comb.iter().zip(0_u32..) {
+                product.ct_assign(entry, number.ct_eq(&choice));
+            }
+            *power = power.mul(&FixedMontyForm::from_montgomery(*product, &self.prime));
+        }
+        octets(&Zeroizing::new(power.retrieve()))
+    }
+
+    fn columns(&self) -> u32 {
+        self.exponent_bits.div_ceil(TEETH)
+    }
+
+    fn comb(&self) -> Box<[Uint<LIMBS>]> {
+        let mut comb = vec![FixedMontyForm::one(&self.prime)];
+        let mut tooth = FixedMontyForm::new(&Uint::from_u8(2), &self.prime);
+        for _ in 0..TEETH {
+            let with_tooth: Vec<_> = comb.iter().map(|product| product.mul(&tooth)).collect();
+            comb.extend(with_tooth);
+            for _ in 0..self.columns() {
+                tooth = tooth.square();
+            }
+        }
+        comb.iter().map(FixedMontyForm::to_montgomery).collect()
     }
 }
 
@@ -52,7 +100,7 @@ impl<const LIMBS: usize> Exponent<LIMBS> {
         let bits = modulus.exponent_bits;
         let mut value = random.shr_vartime(U512::BITS - bits);
         value |= U512::ONE.shl_vartime(bits - 1);
-        let public = modulus.power(&Uint::from_u8(2), &value).as_slice().into();
+        let public = modulus.power_of_generator(&value).as_slice().into();
         (Self { modulus, value }, public)
     }
 

@@ -131,21 +131,25 @@ fn powers_are_those_that_another_library_finds() {
     }
 }
 
-/// The largest and the smallest exponent reach every digit of the exponentiation.
+/// Exponents that reach every digit of either exponentiation, or all but one.
 #[test]
 fn extreme_exponents_give_right_powers() {
-    let modulus = &MODP_2048;
-    let prime = big(modulus.prime.modulus().as_ref());
-    let all = U512::MAX.shr_vartime(U512::BITS - modulus.exponent_bits);
-    let least = U512::ONE.shl_vartime(modulus.exponent_bits - 1);
-    for value in [all, least] {
-        let exponent = big(&value);
-        let two = BigUint::from(2_u8);
-        assert_eq!(
-            BigUint::from_bytes_be(&modulus.power(&Uint::from_u8(2), &value)),
-            two.modpow(&exponent, &prime)
-        );
+    fn compare<const LIMBS: usize>(modulus: &Modulus<LIMBS>) {
+        let bits = modulus.exponent_bits;
+        let all = U512::MAX.shr_vartime(U512::BITS - bits);
+        let values = (0..bits).map(|bit| U512::ONE.shl_vartime(bit)).chain([U512::ZERO, U512::ONE, all]);
+        for value in values {
+            let power = BigUint::from(2_u8).modpow(&big(&value), &big(modulus.prime.modulus().as_ref()));
+            assert_eq!(BigUint::from_bytes_be(&modulus.power_of_generator(&value)), power);
+        }
+        for value in [U512::ONE, all] {
+            let (generator, other) = (Uint::from_u8(2), modulus.power_of_generator(&value));
+            assert_eq!(modulus.power(&generator, &value), other);
+        }
     }
+    compare(&MODP_768);
+    compare(&MODP_2048);
+    compare(&MODP_3072);
 }
 
 #[test]
