@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use crate::certificate::same_host;
-use crate::name::UNSTRUCTURED_NAME;
 use crate::{AlternativeName, AttributeType, Certificate, Name};
 
 const ID_IPV4_ADDR: u8 = 1;
@@ -84,7 +83,7 @@ impl<'a> Names<'a> {
         }
         let in_subject = || {
             let mut names = self.subject.values(AttributeType::CommonName);
-            names.extend(self.subject.values_of(UNSTRUCTURED_NAME));
+            names.extend(self.subject.values(AttributeType::UnstructuredName));
             names.into_iter().any(|known| same_host(known, name))
         };
         self.common_names_count() && in_subject()

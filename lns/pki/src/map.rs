@@ -33,7 +33,10 @@ pub enum CriterionError {
     #[error("{0:?} is no field: write subject-name, issuer-name or alt-subject-name")]
     Field(String),
     /// Not an attribute.
-    #[error("{0:?} is no attribute: write cn, o, ou, c, l, st, ea (or email), dc, serialnumber or uid")]
+    #[error(
+        "{0:?} is no attribute: write cn, ou, o, c, l, st, ea (or email), dc, uid, serialnumber, sn, gn, n, i, t, genq, \
+         dnq, uname or ip"
+    )]
     Attribute(String),
     /// An attribute of a field that has none.
     #[error("alt-subject-name has no attributes: leave {0:?} out")]

@@ -5,7 +5,6 @@ use crate::der::{self, Der, Element, Malformed};
 mod attribute;
 
 pub use attribute::AttributeType;
-pub(crate) use attribute::UNSTRUCTURED_NAME;
 
 /// Relative names of one name, and attributes of one relative name: more are not read. Names have about six of one
 /// each; comparing sets takes the square of their size.
@@ -68,10 +67,7 @@ impl Name {
 
     /// The values of one attribute, in the certificate's order.
     pub fn values(&self, attribute: AttributeType) -> Vec<&str> {
-        self.values_of(attribute.oid())
-    }
-
-    pub(crate) fn values_of(&self, oid: &[u8]) -> Vec<&str> {
+        let oid = attribute.oid();
         self.relative
             .iter()
             .flatten()

@@ -97,6 +97,7 @@ pub(crate) fn permitted(names: &[(u8, &[u8])]) -> Vec<u8> {
 #[derive(Clone, Copy)]
 pub(crate) enum Hash {
     Md5,
+    Sha224,
     Sha1,
     Sha256,
 }
@@ -107,14 +108,17 @@ impl Hash {
             Self::Md5 => 4,
             Self::Sha1 => 5,
             Self::Sha256 => 11,
+            Self::Sha224 => 14,
         };
         sequence(&[&tlv(der::OID, [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, last]), &[5, 0]])
     }
 
     fn sign(self, key: &str, body: &[u8]) -> Vec<u8> {
         let (algorithm, oid): (_, &[u8]) = match self {
-            // No MD5 is needed to be refused.
-            Self::Md5 | Self::Sha1 => (&digest::SHA1_FOR_LEGACY_USE_ONLY, &[0x2b, 0x0e, 3, 2, 26]),
+            // Neither MD5 nor SHA-224 is needed to be refused.
+            Self::Md5 | Self::Sha224 | Self::Sha1 => {
+                (&digest::SHA1_FOR_LEGACY_USE_ONLY, &[0x2b, 0x0e, 3, 2, 26])
+            }
             Self::Sha256 => (&digest::SHA256, &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1]),
         };
         let hash = digest::digest(algorithm, body);

@@ -28,7 +28,11 @@ fn host_names_match_alternative_names_or_else_the_subject() {
     assert!(!peer.matches_id(2, b"client"), "where there are names, the subject's does not count");
     assert!(!peer.matches_id(2, b""));
     assert!(without_names(named("gw.example.com")).matches_id(2, b"gw.example.com"));
-    let cisco = sequence(&[&relative(crate::name::UNSTRUCTURED_NAME, der::IA5_STRING, "router.example.com")]);
+    let cisco = sequence(&[&relative(
+        crate::AttributeType::UnstructuredName.oid(),
+        der::IA5_STRING,
+        "router.example.com",
+    )]);
     assert!(without_names(cisco).matches_id(2, b"router.example.com"));
     assert!(
         !with_names(&[(DNS, b"*.example.com")]).matches_id(2, b"a.example.com"),

@@ -64,7 +64,7 @@ fn alternative_names_are_compared_without_their_kind() {
 
 #[test]
 fn every_attribute_can_be_asked_for() {
-    for attribute in AttributeType::ALL {
+    for attribute in AttributeType::ALL.iter().copied() {
         let name = subject(&[(attribute.oid(), "Value")]);
         let peer = peer_of(client().change(|draft| draft.subject = name));
         let criterion = |word| Criterion::new("subject-name", Some(word), "eq", "value").unwrap();
@@ -86,7 +86,8 @@ fn wrong_words_are_told_with_the_right_ones() {
         ),
         (
             error("subject-name", Some("dn"), "eq", "x"),
-            "\"dn\" is no attribute: write cn, o, ou, c, l, st, ea (or email), dc, serialnumber or uid",
+            "\"dn\" is no attribute: write cn, ou, o, c, l, st, ea (or email), dc, uid, serialnumber, \
+             sn, gn, n, i, t, genq, dnq, uname or ip",
         ),
         (
             error("alt-subject-name", Some("cn"), "eq", "x"),

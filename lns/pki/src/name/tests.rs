@@ -123,9 +123,13 @@ fn names_of_more_parts_than_anybody_has_are_not_read() {
 
 #[test]
 fn rules_words_for_attributes() {
-    for attribute in AttributeType::ALL {
+    for attribute in AttributeType::ALL.iter().copied() {
         assert_eq!(AttributeType::from_keyword(&attribute.keyword().to_uppercase()), Some(attribute));
     }
-    assert_eq!(AttributeType::from_keyword("email"), Some(AttributeType::Email));
+    for (word, meant) in
+        [("email", AttributeType::Email), ("sp", AttributeType::State), ("SER", AttributeType::SerialNumber)]
+    {
+        assert_eq!(AttributeType::from_keyword(word), Some(meant));
+    }
     assert_eq!(AttributeType::from_keyword("dn"), None);
 }

@@ -47,3 +47,37 @@ fn wrong_padding_is_a_wrong_password() {
     assert_eq!(decrypt(&[]).unwrap_err(), PbeError::Malformed);
     assert_eq!(Cipher::Aes.decrypt(&[0; 16], &[0; 8], &[0; 16]).unwrap_err(), PbeError::Malformed);
 }
+
+#[test]
+fn algorithms_that_are_not_known_are_told_apart_from_wrong_passwords() {
+    use crate::testing::{sequence, tlv};
+    let decrypt = |oid: &[u8], parameters: &[u8]| {
+        let algorithm = [tlv(der::OID, oid), parameters.to_vec()].concat();
+        Password::new("x").decrypt(Der::new(&algorithm), &[0; 16]).unwrap_err()
+    };
+    let pkcs12 = sequence(&[&tlv(der::OCTET_STRING, [1; 8]), &tlv(der::INTEGER, [1])]);
+    let rc4 = [PKCS12_PBE, &[1]].concat();
+    assert_eq!(decrypt(&rc4, &pkcs12), PbeError::Unknown);
+    assert_eq!(decrypt(&[0x2a, 3], &pkcs12), PbeError::Unknown);
+    let scrypt = sequence(&[&tlv(der::OID, [0x2b, 6, 1, 4, 1, 0xda, 0x47, 4, 11]), &pkcs12]);
+    let cipher = |oid: &[u8]| sequence(&[&tlv(der::OID, oid), &tlv(der::OCTET_STRING, [0; 16])]);
+    assert_eq!(decrypt(PBES2, &sequence(&[&scrypt, &cipher(AES_256_CBC)])), PbeError::Unknown);
+    let pbkdf2 = sequence(&[&tlv(der::OID, PBKDF2), &pkcs12]);
+    assert_eq!(decrypt(PBES2, &sequence(&[&pbkdf2, &cipher(&[0x2a, 3])])), PbeError::Unknown);
+    assert_eq!(decrypt(PBES2, &sequence(&[&pbkdf2, &cipher(AES_256_CBC)])), PbeError::Password);
+}
+
+#[test]
+fn what_key_derivation_is_asked_for_is_bounded() {
+    use crate::testing::tlv;
+    let derive = |rounds: &[u8], length: &[u8], expected| {
+        let parameters =
+            [tlv(der::OCTET_STRING, [1; 8]), tlv(der::INTEGER, rounds), tlv(der::INTEGER, length)];
+        Password::new("x").pbkdf2(Der::new(&parameters.concat()), expected).map(|key| key.len())
+    };
+    assert_eq!(derive(&[1], &[64], None), Ok(64));
+    assert_eq!(derive(&[1], &[65], None), Err(PbeError::Malformed));
+    assert_eq!(derive(&[1], &[16], Some(32)), Err(PbeError::Malformed));
+    assert_eq!(derive(&[0], &[32], None), Err(PbeError::Malformed));
+    assert_eq!(derive(&[0x7f, 0xff, 0xff, 0xff], &[32], None), Err(PbeError::Rounds));
+}

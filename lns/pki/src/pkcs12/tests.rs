@@ -71,3 +71,32 @@ fn damage_anywhere_in_an_open_file_breaks_nothing() {
         let _ = open(&file[..place], "");
     }
 }
+
+#[test]
+fn a_mac_of_the_newer_kind_is_checked() {
+    // RFC 9579: the MAC's key is derived with PBKDF2, and salt and rounds of MacData stand idle.
+    let file = fixture!("plain.p12");
+    let mut pfx = Der::only_sequence(file).unwrap();
+    let version = pfx.element().unwrap().whole;
+    let safe = pfx.element().unwrap();
+    let content = data_of(Der::new(safe.value)).unwrap();
+    let mut key = [0; 32];
+    let rounds = std::num::NonZeroU32::new(2).unwrap();
+    ring::pbkdf2::derive(ring::pbkdf2::PBKDF2_HMAC_SHA256, rounds, &[9; 8], b"tollgate", &mut key);
+    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), content);
+
+    let sha256 = sequence(&[&tlv(der::OID, [HMAC_WITH, &[9]].concat()), &[5, 0]]);
+    let parameters = sequence(&[
+        &tlv(der::OCTET_STRING, [9; 8]),
+        &tlv(der::INTEGER, [2]),
+        &tlv(der::INTEGER, [32]),
+        &sha256,
+    ]);
+    let derivation = sequence(&[&tlv(der::OID, PBKDF2), &parameters]);
+    let algorithm = sequence(&[&tlv(der::OID, PBMAC1), &sequence(&[&derivation, &sha256])]);
+    let info = sequence(&[&algorithm, &tlv(der::OCTET_STRING, mac.as_ref())]);
+    let mac = sequence(&[&info, &tlv(der::OCTET_STRING, b"none"), &tlv(der::INTEGER, [1])]);
+    let file = sequence(&[version, safe.whole, &mac]);
+    assert_eq!(open(&file, "tollgate").unwrap().certificates.len(), 3);
+    assert_eq!(open(&file, "wrong").err(), Some(Pkcs12Error::Password));
+}

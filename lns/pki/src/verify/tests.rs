@@ -246,20 +246,40 @@ fn a_maze_of_authorities_is_given_up_soon() {
     // Fifteen authorities of one name, each of which may have issued each other: far more paths than can be tried.
     let mut sent = vec![Draft::new("client", CLIENT_KEY, "Maze").signed_by(LARGE_KEY)];
     for serial in 1..=15 {
-        let mut modulus = vec![0xc5; 257];
-        (modulus[0], modulus[1], modulus[256]) = (0, 0x80 | serial, 0x01);
-        let maze = Draft::new("Maze", ROOT_KEY, "Maze").with(authority(None)).change(|draft| {
-            draft.serial = serial;
-            draft.spki = rsa_spki(&tlv(der::INTEGER, &modulus), &tlv(der::INTEGER, [1, 0, 1]));
-        });
-        sent.push(maze.signed_by(ROOT_KEY));
+        sent.push(false_authority("Maze", "Maze", serial));
     }
     let sent: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();
-    let store = trusting();
     let start = std::time::Instant::now();
-    let error = ask(&store, &sent).unwrap_err();
+    let error = ask(&trusting(), &sent).unwrap_err();
     assert!(matches!(error, VerifyError::NotTrusted { .. } | VerifyError::PathTooLong), "{error}");
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_maze_that_leads_to_authorities_again_and_again_ends_after_a_hundred_signatures() {
+    let mut sent = vec![Draft::new("client", CLIENT_KEY, "Root").signed_by(CLIENT_KEY)];
+    for serial in 1..=3 {
+        for (subject, issuer) in [("Root", "Other"), ("Other", "Root")] {
+            sent.push(false_authority(subject, issuer, serial));
+        }
+    }
+    let sent: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();
+    let other = Draft::new("Other", LARGE_KEY, "Other").with(authority(None)).signed_by(LARGE_KEY);
+    let store = store(TrustPolicy::default(), &[&root().signed_by(ROOT_KEY), &other]);
+    let start = std::time::Instant::now();
+    assert_eq!(ask(&store, &sent).unwrap_err(), VerifyError::TooComplex);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+/// A certificate with a key of its own that nobody has and a signature that is nobody's.
+fn false_authority(subject: &str, issuer: &str, serial: u8) -> Vec<u8> {
+    let mut modulus = vec![0xc5; 257];
+    (modulus[0], modulus[1], modulus[256]) = (0, 0x80 | serial, 0x01);
+    let draft = Draft::new(subject, ROOT_KEY, issuer).with(authority(None)).change(|draft| {
+        draft.serial = serial;
+        draft.spki = rsa_spki(&tlv(der::INTEGER, &modulus), &tlv(der::INTEGER, [1, 0, 1]));
+    });
+    draft.signed_by(CLIENT_KEY)
 }
 
 #[test]
@@ -292,6 +312,14 @@ fn sha1_counts_by_request_only_and_md5_never() {
     let own =
         store(TrustPolicy::default(), &[&root().change(|draft| draft.hash = Hash::Sha1).signed_by(ROOT_KEY)]);
     assert!(ask(&own, &[&client().signed_by(ROOT_KEY)]).is_ok(), "how a root signs itself proves nothing");
+}
+
+#[test]
+fn an_algorithm_that_is_neither_weak_nor_known_is_told() {
+    assert_eq!(
+        judge(client().change(|draft| draft.hash = Hash::Sha224)).unwrap_err(),
+        VerifyError::UnknownAlgorithm { subject: name("client") }
+    );
 }
 
 #[test]
