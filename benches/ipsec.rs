@@ -271,6 +271,26 @@ fn diffie_hellman(criterion: &mut Criterion) {
         });
     }
     group.finish();
+    for number in [Group::Modp2048, Group::Ecp256] {
+        let ours = KeyPair::generate(number, &mut entropy);
+        let theirs = KeyPair::generate(number, &mut entropy);
+        let (mut generate, mut secret) = (Duration::MAX, Duration::MAX);
+        for _ in 0..500 {
+            let began = Instant::now();
+            black_box(KeyPair::generate(black_box(number), &mut entropy));
+            let generated = Instant::now();
+            black_box(ours.shared_secret(black_box(theirs.public_value()))).expect("a value of the group");
+            secret = secret.min(generated.elapsed());
+            generate = generate.min(generated - began);
+        }
+        let a_second = |duration: Duration| 1.0 / duration.as_secs_f64();
+        println!(
+            "dh/{number}: at best {:.0} key pairs, {:.0} shared secrets, {:.0} of both a second",
+            a_second(generate),
+            a_second(secret),
+            a_second(generate + secret)
+        );
+    }
 }
 
 criterion_group!(benches, esp, diffie_hellman);
