@@ -14,6 +14,8 @@ use serde::Serialize;
 use tollgate_ppp::AuthProtocol;
 use zeroize::Zeroizing;
 
+use crate::secure::Security;
+
 pub use data::{DataOptions, DataReport, Direction, run as data};
 pub use limits::{LimitReport, run as limits};
 pub use login::{LoginOptions, LoginReport, run as login};
@@ -36,6 +38,8 @@ pub struct Target {
     pub password: Zeroizing<Vec<u8>>,
     /// The method.
     pub method: AuthProtocol,
+    /// IPsec, each tunnel through an association of its own; none: L2TP in clear.
+    pub security: Option<Security>,
 }
 
 /// Latencies of many set-ups, in milliseconds.

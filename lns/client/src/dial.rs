@@ -1,4 +1,4 @@
-//! One call, step by step: L2TP tunnel, L2TP session, LCP, authentication, IPCP. Each stage is told with its time; a
+//! One call, step by step: IKE and IPsec where asked for, L2TP tunnel, L2TP session, LCP, authentication, IPCP. Each stage is told with its time; a
 //! failure names the stage, what the other side said and the likely cause.
 
 mod diagnosis;
@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tollgate_ppp::AuthProtocol;
 use zeroize::Zeroizing;
+
+use crate::secure::Security;
 
 pub use engine::Dial;
 
@@ -25,6 +27,8 @@ pub struct Options {
     pub method: AuthProtocol,
     /// Secret of L2TP tunnel authentication.
     pub tunnel_secret: Option<Zeroizing<Vec<u8>>>,
+    /// IPsec; none: L2TP in clear.
+    pub security: Option<Security>,
     /// Host name for the server's log.
     pub host_name: String,
     /// Ask for name servers too.
@@ -36,6 +40,10 @@ pub struct Options {
 /// The stages of a call, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
+    /// IKE's phase 1: who each end is.
+    Ike,
+    /// IKE's phase 2: the ESP associations.
+    Ipsec,
     /// SCCRQ, SCCRP, SCCCN.
     Tunnel,
     /// ICRQ, ICRP, ICCN.
@@ -54,6 +62,8 @@ impl Stage {
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Ike => "ike",
+            Self::Ipsec => "ipsec",
             Self::Tunnel => "l2tp-tunnel",
             Self::Session => "l2tp-session",
             Self::Lcp => "lcp",

@@ -5,3 +5,4 @@
 pub mod bench;
 pub mod dial;
 pub mod ip;
+pub mod secure;

@@ -5,6 +5,8 @@ pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod dial;
+mod key_log;
+mod security;
 pub(crate) mod serve;
 pub(crate) mod show;
 mod table;
@@ -45,7 +47,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Dial a server with our own client and tell which stage fails.
     #[command(
-        after_help = "Example: echo -n 'j!doe1' | tollgate dial vpn.example.net --user jdoe --auth ms-chap-v2 --ping 3\n\
+        after_help = "Example: echo -n 'j!doe1' | tollgate dial vpn.example.net --user jdoe --psk-file psk --ping 3\n\
                             Exit codes: 0 connected (and every ping answered), 1 a stage failed."
     )]
     Dial(dial::Arguments),

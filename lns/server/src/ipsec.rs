@@ -36,7 +36,8 @@ pub(crate) fn settings(config: &Config) -> Result<tollgate_ipsec::Config, String
             lifetime: policy.lifetime,
         })
         .collect();
-    let sets = ipsec.transform_sets.iter().map(|set| TransformSet { suite: set.suite, mode: set.mode }).collect();
+    let sets =
+        ipsec.transform_sets.iter().map(|set| TransformSet { suite: set.suite, mode: set.mode }).collect();
     let mut settings = tollgate_ipsec::Config::new(policies, sets);
     settings.preference = if ipsec.policies_are_default { Preference::Peer } else { Preference::Ours };
     settings.pfs = ipsec.pfs.map_or(Pfs::WhenAsked, Pfs::Required);
@@ -91,13 +92,18 @@ fn certificates(config: &CertificateConfig) -> Result<Certificates, String> {
     let identity = match &config.identity {
         Identity::Pem { certificate, private_key } => load::identity_from_pem(certificate, private_key, None),
         Identity::Pkcs12 { file, password } => {
-            let password = password.as_ref().map(|password| String::from_utf8_lossy(password.expose()).into_owned());
+            let password =
+                password.as_ref().map(|password| String::from_utf8_lossy(password.expose()).into_owned());
             let password = Zeroizing::new(password.unwrap_or_default());
             load::identity_from_pkcs12(file, &password)
         }
     };
     let identity = identity.map_err(|error| error.to_string())?;
-    let policy = TrustPolicy { allow_sha1: config.allow_sha1, crl_max_age: config.crl_max_age, ..TrustPolicy::default() };
+    let policy = TrustPolicy {
+        allow_sha1: config.allow_sha1,
+        crl_max_age: config.crl_max_age,
+        ..TrustPolicy::default()
+    };
     let authorities: Vec<PathBuf> = config.ca.iter().cloned().collect();
     let mut trust = load::trust_store(&authorities, &config.crls, policy)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;

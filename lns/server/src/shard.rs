@@ -133,7 +133,8 @@ impl Shard {
         let require_ipsec = snapshot.config.lns.require_ipsec;
         let shards = parts.shared.all_posts().len();
         let place = Place { shard: parts.ids.shard, bits: parts.ids.shard_bits };
-        let settings = snapshot.ipsec.clone().unwrap_or_else(|| tollgate_ipsec::Config::new(Vec::new(), Vec::new()));
+        let settings =
+            snapshot.ipsec.clone().unwrap_or_else(|| tollgate_ipsec::Config::new(Vec::new(), Vec::new()));
         let settings = secure::settings_of_shard(settings, shards, parts.links.esp_is_served);
         let ipsec = tollgate_ipsec::Endpoint::new(Instant::now(), settings, place, entropy.fork());
         drop(snapshot);
@@ -184,8 +185,12 @@ impl Shard {
     fn serve(&mut self) -> io::Result<()> {
         use std::os::fd::AsFd;
         let waiter = Waiter::new()?;
-        let ports =
-            [(&self.links.plain, PLAIN), (&self.links.ike, IKE), (&self.links.nat_t, NAT_T), (&self.links.esp, ESP)];
+        let ports = [
+            (&self.links.plain, PLAIN),
+            (&self.links.ike, IKE),
+            (&self.links.nat_t, NAT_T),
+            (&self.links.esp, ESP),
+        ];
         for (port, number) in ports {
             if let Some(port) = port {
                 waiter.watch(port.socket.as_fd(), number)?;
@@ -277,13 +282,7 @@ impl Shard {
             Draining::Links(until) | Draining::Tunnels(until) => Some(until),
             Draining::No | Draining::Done => None,
         };
-        [
-            self.timers.next(),
-            self.endpoint.next_timeout(),
-            self.ipsec.next_timeout(),
-            self.idle.next(),
-            drain,
-        ]
+        [self.timers.next(), self.endpoint.next_timeout(), self.ipsec.next_timeout(), self.idle.next(), drain]
             .into_iter()
             .flatten()
             .min()

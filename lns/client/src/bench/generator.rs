@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
+use tollgate_ipsec::ikev1::identification::{Identification, kind};
+use tollgate_ipsec::{AssociationId, Event as SecureEvent};
 use tollgate_l2tp::{
     CallDisconnect, CdnResult, Config, Endpoint, Event as TunnelEvent, IdSpace, IncomingCall,
     MAX_DATA_HEADER, Path, Received, Role, SessionKey, StopResult, TunnelId, TunnelStop,
@@ -17,11 +19,16 @@ use tollgate_sys::event::Waiter;
 use tollgate_sys::udp::{BATCH, Inbound, Outbound, UdpSocket};
 
 use super::{BenchError, Target};
+use crate::secure::Secure;
 
 /// What happened to a call or a tunnel.
 pub(super) enum Happening {
     TunnelUp(TunnelRef),
     TunnelDown,
+    /// An association was refused.
+    Refused {
+        why: String,
+    },
     CallUp {
         call: usize,
     },
@@ -43,6 +50,7 @@ struct Port {
     socket: UdpSocket,
     endpoint: Endpoint,
     path: Path,
+    secure: Option<Secure>,
 }
 
 /// One call.
@@ -86,7 +94,11 @@ impl Generator {
             config.receive_window = 64;
             let endpoint = Endpoint::new(config, IdSpace { shard: 0, shard_bits: 0 }, entropy.fork());
             let path = Path { local: socket.local_addr(), remote: target.server, association: None };
-            ports.push(Port { socket, endpoint, path });
+            let secure = target
+                .security
+                .clone()
+                .map(|security| Secure::new(Instant::now(), security, target.server.ip(), entropy.fork()));
+            ports.push(Port { socket, endpoint, path, secure });
         }
         Ok(Self {
             ports,
@@ -101,18 +113,34 @@ impl Generator {
         })
     }
 
+    /// Whether the tunnels go through IPsec.
+    pub(super) fn is_secure(&self) -> bool {
+        self.target.security.is_some()
+    }
+
     /// How many source ports share the tunnels.
     pub(super) fn port_count(&self) -> usize {
         self.ports.len()
     }
 
-    /// Opens a tunnel on the port that is next in turn.
-    pub(super) fn open_tunnel(&mut self, number: usize) -> Result<TunnelRef, BenchError> {
+    /// Opens a tunnel on the port that is next in turn; through IPsec an association comes first.
+    pub(super) fn open_tunnel(&mut self, number: usize) -> Result<(), BenchError> {
         let index = number % self.ports.len();
         let port = &mut self.ports[index];
+        if let Some(secure) = &mut port.secure {
+            // Clients behind one address and port differ in who they say they are.
+            let identity = Identification {
+                kind: kind::FQDN,
+                protocol: 0,
+                port: 0,
+                data: format!("bench-{number}").into_bytes(),
+            };
+            secure.connect(Instant::now(), port.path.local, Some(identity));
+            return Ok(());
+        }
         port.endpoint
             .open_tunnel(Instant::now(), port.path)
-            .map(|tunnel| TunnelRef { port: index, tunnel })
+            .map(drop)
             .map_err(|error| BenchError::Server(error.to_string()))
     }
 
@@ -164,7 +192,14 @@ impl Generator {
         for port in &mut self.ports {
             port.endpoint.close_all(Instant::now(), TunnelStop::new(StopResult::GeneralRequest, "done"));
             while let Some(transmit) = port.endpoint.poll_transmit() {
-                push(&mut self.outbound, &port.socket, &transmit.path, &transmit.datagram, &[]);
+                push(
+                    &mut self.outbound,
+                    port.secure.as_mut(),
+                    &port.socket,
+                    &transmit.path,
+                    &transmit.datagram,
+                    &[],
+                );
             }
             self.outbound.flush(&port.socket);
         }
@@ -180,7 +215,14 @@ impl Generator {
         if let Some((length, path)) = port.endpoint.data_header(*key, ppp.len() + packet.len(), &mut l2tp) {
             header[..length].copy_from_slice(&l2tp[..length]);
             header[length..length + ppp.len()].copy_from_slice(ppp);
-            push(&mut self.outbound, &port.socket, &path, &header[..length + ppp.len()], packet);
+            push(
+                &mut self.outbound,
+                port.secure.as_mut(),
+                &port.socket,
+                &path,
+                &header[..length + ppp.len()],
+                packet,
+            );
         }
     }
 
@@ -199,6 +241,7 @@ impl Generator {
         let mut next = until;
         for port in &self.ports {
             next = port.endpoint.next_timeout().map_or(next, |due| due.min(next));
+            next = port.secure.as_ref().and_then(Secure::next_timeout).map_or(next, |due| due.min(next));
         }
         next = self.timers.next().map_or(next, |due| due.min(next));
         let ready = self
@@ -209,6 +252,9 @@ impl Generator {
         for index in 0..self.ports.len() {
             if ready & 1 << index != 0 {
                 self.receive(now, index, heard)?;
+            }
+            if let Some(secure) = &mut self.ports[index].secure {
+                secure.handle_timeout(now);
             }
             if self.ports[index].endpoint.next_timeout().is_some_and(|due| due <= now) {
                 self.ports[index].endpoint.handle_timeout(now);
@@ -243,8 +289,17 @@ impl Generator {
             for number in 0..count {
                 let port = &mut self.ports[index];
                 let Some(datagram) = self.inbound.datagram(number) else { continue };
-                let Received::Data { token, frame, .. } =
-                    port.endpoint.handle_datagram(now, port.path, datagram.bytes)
+                let mut path = port.path;
+                let bytes = match &mut port.secure {
+                    None => datagram.bytes,
+                    Some(secure) => {
+                        let taken = secure.receive(now, path.local, datagram.remote, datagram.bytes);
+                        let Some((association, payload)) = taken else { continue };
+                        path.association = Some(association.0);
+                        &mut datagram.bytes[payload]
+                    }
+                };
+                let Received::Data { token, frame, .. } = port.endpoint.handle_datagram(now, path, bytes)
                 else {
                     continue;
                 };
@@ -252,7 +307,7 @@ impl Generator {
                 let Some(link) = self.calls.get_mut(call).and_then(|call| call.link.as_mut()) else {
                     continue;
                 };
-                let frame = &datagram.bytes[frame];
+                let frame = &bytes[frame];
                 match ipv4_payload(frame) {
                     Some(packet) if link.is_up() => {
                         link.note_traffic(now);
@@ -279,7 +334,39 @@ impl Generator {
         loop {
             let port = &mut self.ports[index];
             while let Some(transmit) = port.endpoint.poll_transmit() {
-                push(&mut self.outbound, &port.socket, &transmit.path, &transmit.datagram, &[]);
+                push(
+                    &mut self.outbound,
+                    port.secure.as_mut(),
+                    &port.socket,
+                    &transmit.path,
+                    &transmit.datagram,
+                    &[],
+                );
+            }
+            if let Some(secure) = &mut port.secure {
+                let (socket, outbound, local) = (&port.socket, &mut self.outbound, port.path.local);
+                let event = secure.poll(now, |to, datagram| {
+                    outbound.push(socket, local, to, |buffer| {
+                        let Some(room) = buffer.get_mut(..datagram.len()) else { return 0 };
+                        room.copy_from_slice(datagram);
+                        datagram.len()
+                    });
+                });
+                match event {
+                    Some(SecureEvent::AssociationUp { association, .. }) => {
+                        let path = Path { association: Some(association.0), ..port.path };
+                        if port.endpoint.open_tunnel(now, path).is_err() {
+                            heard(Happening::TunnelDown);
+                        }
+                        continue;
+                    }
+                    Some(SecureEvent::Failed { failure, .. }) => {
+                        heard(Happening::Refused { why: failure.to_string() });
+                        continue;
+                    }
+                    Some(_) => continue,
+                    None => {}
+                }
             }
             match port.endpoint.poll_event() {
                 Some(TunnelEvent::TunnelUp { tunnel, .. }) => {
@@ -325,7 +412,14 @@ impl Generator {
                 let port = &mut self.ports[entry.port];
                 let mut header = [0; MAX_DATA_HEADER];
                 if let Some((length, path)) = port.endpoint.data_header(entry.key, frame.len(), &mut header) {
-                    push(&mut self.outbound, &port.socket, &path, &header[..length], &frame);
+                    push(
+                        &mut self.outbound,
+                        port.secure.as_mut(),
+                        &port.socket,
+                        &path,
+                        &header[..length],
+                        &frame,
+                    );
                 }
                 continue;
             }
@@ -365,8 +459,22 @@ impl Generator {
     }
 }
 
-/// Queues a datagram of two parts.
-fn push(outbound: &mut Outbound, socket: &UdpSocket, path: &Path, head: &[u8], body: &[u8]) {
+/// Queues a datagram of two parts, in clear or through the association of its path.
+fn push(
+    outbound: &mut Outbound,
+    secure: Option<&mut Secure>,
+    socket: &UdpSocket,
+    path: &Path,
+    head: &[u8],
+    body: &[u8],
+) {
+    if let (Some(secure), Some(association)) = (secure, path.association.map(AssociationId)) {
+        let Some(to) = secure.route(association) else { return };
+        outbound.push(socket, path.local, to, |buffer| {
+            secure.seal(Instant::now(), association, &[head, body], buffer).map_or(0, |(length, _)| length)
+        });
+        return;
+    }
     outbound.push(socket, path.local, path.remote, |buffer| {
         let total = head.len() + body.len();
         let Some(room) = buffer.get_mut(..total) else { return 0 };

@@ -1,6 +1,5 @@
 //! Set-ups: how many a second, how fast, at what cost; and whether the sessions stay.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -60,10 +59,14 @@ pub struct LoginReport {
 /// Opens tunnels, then sessions, holds them, closes them.
 pub fn run(target: &Target, options: &LoginOptions) -> Result<LoginReport, BenchError> {
     let mut generator = Generator::new(target)?;
+    // Through IPsec a client has one session, and its tunnel and keys are most of a login: they are measured too.
+    let (first, first_began) = (Usage::of(target.server_pid)?, Instant::now());
     let tunnels = open_tunnels(&mut generator, options)?;
 
-    let before = Usage::of(target.server_pid)?;
-    let began = Instant::now();
+    let (before, began) = match target.security {
+        Some(_) => (first, first_began),
+        None => (Usage::of(target.server_pid)?, Instant::now()),
+    };
     let outcome = open_sessions(&mut generator, &tunnels, options)?;
     let seconds = began.elapsed().as_secs_f64();
     let after = Usage::of(target.server_pid)?;
@@ -96,35 +99,44 @@ pub fn run(target: &Target, options: &LoginOptions) -> Result<LoginReport, Bench
     })
 }
 
-/// Opens the tunnels, one at a time from each port: until a peer has told its tunnel id, some servers (l2tpns) know a
-/// request by its address and port alone and take a second one for the first come again.
+/// Opens the tunnels. In clear it is one at a time from each port: until a peer has told its tunnel id, some servers
+/// (l2tpns) know a request by its address and port alone and take a second one for the first come again.
 pub(super) fn open_tunnels(
     generator: &mut Generator,
     options: &LoginOptions,
 ) -> Result<Vec<TunnelRef>, BenchError> {
     let deadline = Instant::now() + options.limit;
-    let mut waiting = HashSet::new();
     let mut up = Vec::new();
     let mut opened = 0;
+    let mut said = None;
     while up.len() < options.tunnels {
-        if waiting.is_empty() {
-            for _ in 0..generator.port_count().min(options.tunnels - opened) {
-                waiting.insert(generator.open_tunnel(opened)?);
+        let (room, may_open) = match generator.is_secure() {
+            true => (options.concurrency.saturating_sub(opened - up.len()), true),
+            false => (generator.port_count(), opened == up.len()),
+        };
+        if may_open {
+            for _ in 0..room.min(options.tunnels - opened) {
+                generator.open_tunnel(opened)?;
                 opened += 1;
             }
         }
         let mut failed = false;
         generator.step(Instant::now() + Duration::from_millis(100), &mut |happening| match happening {
-            Happening::TunnelUp(tunnel) => {
-                waiting.remove(&tunnel);
-                up.push(tunnel);
-            }
+            Happening::TunnelUp(tunnel) => up.push(tunnel),
             Happening::TunnelDown => failed = true,
+            Happening::Refused { why } => {
+                failed = true;
+                said = Some(why);
+            }
             Happening::CallUp { .. } | Happening::CallDown { .. } | Happening::Packet(_) => {}
         })?;
         if failed || Instant::now() > deadline {
+            let why = said.unwrap_or_else(|| match generator.is_secure() {
+                true => "is the server there, and does it speak IPsec?".into(),
+                false => "is the server there, and does it take plain L2TP?".into(),
+            });
             return Err(BenchError::Server(format!(
-                "{} of {} tunnels were set up; is the server there, and does it take plain L2TP?",
+                "{} of {} tunnels were set up; {why}",
                 up.len(),
                 options.tunnels
             )));
@@ -172,7 +184,10 @@ pub(super) fn open_sessions(
                 outcome.failed += 1;
                 outcome.first_failure.get_or_insert(why);
             }
-            Happening::TunnelUp(_) | Happening::TunnelDown | Happening::Packet(_) => {}
+            Happening::TunnelUp(_)
+            | Happening::TunnelDown
+            | Happening::Refused { .. }
+            | Happening::Packet(_) => {}
         })?;
         for (call, at) in ups.drain(..) {
             outcome.latencies.push(at.saturating_duration_since(generator.calls[call].began));

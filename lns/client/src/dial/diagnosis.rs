@@ -1,5 +1,6 @@
 //! From a failure to its likely cause.
 
+use tollgate_ipsec::DownCause;
 use tollgate_l2tp::{SessionEnd, StopResult, TunnelEnd};
 use tollgate_ppp::{DownReason, Phase};
 
@@ -13,6 +14,8 @@ pub(super) const NO_METHOD_AGREED: &str =
 /// Nothing came for too long.
 pub(super) fn silence(stage: Stage) -> Failure {
     let cause = match stage {
+        Stage::Ike => "no IKE server listens there, or UDP 500 or 4500 is filtered on the way",
+        Stage::Ipsec => "the server stopped answering after phase 1; look into its log",
         Stage::Tunnel => {
             "no L2TP server listens there, UDP 1701 is filtered on the way, or the server wants IPsec first"
         }
@@ -29,6 +32,20 @@ pub(super) fn silence(stage: Stage) -> Failure {
         }
     };
     Failure { stage, said: "no answer".into(), cause: cause.into() }
+}
+
+/// IPsec is up and L2TP does not answer through it.
+pub(super) const L2TP_SILENT_IN_IPSEC: &str = "IPsec is up and no L2TP server answers through it: look into the server's log, and whether its L2TP daemon runs";
+
+/// The IPsec association ended.
+pub(super) fn association_end(stage: Stage, cause: &DownCause) -> Failure {
+    let advice = match cause {
+        DownCause::DeletedByPeer => "the server ended the connection; look into its log",
+        DownCause::Expired => "the server did not renew its keys; look into its log",
+        DownCause::DeadPeer => "the network or the server went away",
+        DownCause::InitialContact | DownCause::Closed => "try again",
+    };
+    Failure { stage, said: cause.to_string(), cause: advice.into() }
 }
 
 /// The tunnel ended.
@@ -62,7 +79,9 @@ pub(super) fn session_end(stage: Stage, end: &SessionEnd) -> Failure {
         SessionEnd::SetupTimeout => silence(stage),
         SessionEnd::ByPeer { .. } | SessionEnd::ByUs { .. } => {
             let cause = match stage {
-                Stage::Tunnel | Stage::Session => "the server takes no calls now; look into its log",
+                Stage::Ike | Stage::Ipsec | Stage::Tunnel | Stage::Session => {
+                    "the server takes no calls now; look into its log"
+                }
                 Stage::Lcp | Stage::Authentication => "the server gave the login up; look into its log",
                 Stage::Ipcp => "the server has no address for this user; look into its log (show pools)",
                 Stage::Up => "the server ended the session",
@@ -81,7 +100,7 @@ pub(super) fn link_down(stage: Stage, reason: &DownReason, said: Option<&str>) -
              does not list it; try another --auth"
         }
         DownReason::PeerTerminated { .. } => match stage {
-            Stage::Tunnel | Stage::Session | Stage::Lcp => {
+            Stage::Ike | Stage::Ipsec | Stage::Tunnel | Stage::Session | Stage::Lcp => {
                 "the server gave up negotiating; it may want another authentication method (try another --auth)"
             }
             Stage::Authentication if reason.to_string().contains("No address") => {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
+use tollgate_ipsec::{AssociationId, Event as SecureEvent, KeyLog};
 use tollgate_l2tp::{
     CallDisconnect, CdnResult, Config, Endpoint, Event as TunnelEvent, IdSpace, IncomingCall,
     MAX_DATA_HEADER, Path, Received, Role, SessionKey, StopResult, TunnelId, TunnelStop,
@@ -18,13 +19,16 @@ use tollgate_sansio::Entropy;
 
 use super::{Failure, Options, Passed, Stage, diagnosis};
 use crate::ip::{self, Echo};
+use crate::secure::Secure;
 
 /// A call that is up.
 pub struct Dial {
     socket: UdpSocket,
+    secure: Option<Secure>,
+    association: Option<AssociationId>,
     path: Path,
     endpoint: Endpoint,
-    tunnel: TunnelId,
+    tunnel: Option<TunnelId>,
     key: Option<SessionKey>,
     link: Option<Link>,
     entropy: Entropy,
@@ -39,13 +43,15 @@ pub struct Dial {
     packets: VecDeque<Vec<u8>>,
     ended: Option<Failure>,
     link_down: bool,
+    keys: Vec<KeyLog>,
 }
 
 impl Dial {
     /// Dials; every stage that is passed is told to `passed`.
     pub fn connect(options: &Options, passed: &mut dyn FnMut(&Passed)) -> Result<Self, Failure> {
+        let first = if options.security.is_some() { Stage::Ike } else { Stage::Tunnel };
         let local_failure = |error: io::Error| Failure {
-            stage: Stage::Tunnel,
+            stage: first,
             said: format!("cannot send to {}: {error}", options.server),
             cause: "check the address and the network of this machine".into(),
         };
@@ -55,7 +61,13 @@ impl Dial {
         };
         let socket = UdpSocket::bind(unspecified).map_err(local_failure)?;
         socket.connect(options.server).map_err(local_failure)?;
-        let local = socket.local_addr().map_err(local_failure)?;
+        let mut local = socket.local_addr().map_err(local_failure)?;
+        let mut socket = socket;
+        if options.security.is_some() {
+            // The server answers from two ports: a socket that is connected to neither, on the address that leads there.
+            socket = UdpSocket::bind((local.ip(), 0)).map_err(local_failure)?;
+            local = socket.local_addr().map_err(local_failure)?;
+        }
         let path = Path { local, remote: options.server, association: None };
         let mut seed = [0; 32];
         SystemRandom::new()
@@ -64,11 +76,13 @@ impl Dial {
         let mut entropy = Entropy::from_seed(seed);
         let mut config = Config::new(Role::Lac, options.host_name.clone());
         config.shared_secret.clone_from(&options.tunnel_secret);
-        let mut endpoint = Endpoint::new(config, IdSpace { shard: 0, shard_bits: 0 }, entropy.fork());
+        let endpoint = Endpoint::new(config, IdSpace { shard: 0, shard_bits: 0 }, entropy.fork());
         let now = Instant::now();
-        let tunnel = endpoint
-            .open_tunnel(now, path)
-            .map_err(|error| local_failure(io::Error::other(error.to_string())))?;
+        let secure = options.security.clone().map(|security| {
+            let mut secure = Secure::new(now, security, options.server.ip(), entropy.fork());
+            secure.connect(now, local, None);
+            secure
+        });
         let ppp = Arc::new(ClientConfig {
             user: options.user.clone(),
             password: options.password.clone(),
@@ -79,14 +93,16 @@ impl Dial {
         });
         let mut dial = Self {
             socket,
+            secure,
+            association: None,
             path,
             endpoint,
-            tunnel,
+            tunnel: None,
             key: None,
             link: None,
             entropy,
             ppp,
-            stage: Stage::Tunnel,
+            stage: first,
             stage_began: now,
             said: None,
             method: None,
@@ -94,11 +110,18 @@ impl Dial {
             packets: VecDeque::new(),
             ended: None,
             link_down: false,
+            keys: Vec::new(),
         };
+        if dial.secure.is_none() {
+            dial.open_tunnel(now);
+        }
         while dial.stage != Stage::Up {
             let deadline = dial.stage_began + options.stage_limit;
             if Instant::now() >= deadline {
-                let failure = diagnosis::silence(dial.stage);
+                let mut failure = diagnosis::silence(dial.stage);
+                if dial.stage == Stage::Tunnel && dial.secure.is_some() {
+                    failure.cause = diagnosis::L2TP_SILENT_IN_IPSEC.into();
+                }
                 dial.hang_up();
                 return Err(failure);
             }
@@ -109,6 +132,24 @@ impl Dial {
             }
         }
         Ok(dial)
+    }
+
+    fn open_tunnel(&mut self, now: Instant) {
+        match self.endpoint.open_tunnel(now, self.path) {
+            Ok(tunnel) => self.tunnel = Some(tunnel),
+            Err(error) => {
+                self.end(Failure {
+                    stage: Stage::Tunnel,
+                    said: error.to_string(),
+                    cause: "try again".into(),
+                });
+            }
+        }
+    }
+
+    /// Keys of our own since the last call, where they were asked for.
+    pub fn take_keys(&mut self) -> Vec<KeyLog> {
+        std::mem::take(&mut self.keys)
     }
 
     /// What IPCP agreed on.
@@ -185,11 +226,17 @@ impl Dial {
             );
         }
         let stop = TunnelStop::new(StopResult::GeneralRequest, "user request");
-        self.endpoint.close_tunnel(now, self.tunnel, stop);
+        if let Some(tunnel) = self.tunnel {
+            self.endpoint.close_tunnel(now, tunnel, stop);
+        }
         self.pump();
         let settled = |endpoint: &Endpoint| endpoint.tunnels().all(|tunnel| tunnel.unacknowledged == 0);
         while !settled(&self.endpoint) && Instant::now() < limit {
             self.step(limit, &mut |_| ());
+        }
+        if let (Some(secure), Some(association)) = (&mut self.secure, self.association.take()) {
+            secure.close(Instant::now(), association);
+            self.pump();
         }
     }
 
@@ -197,29 +244,42 @@ impl Dial {
     fn step(&mut self, deadline: Instant, passed: &mut dyn FnMut(&Passed)) {
         self.pump_telling(passed);
         let now = Instant::now();
-        let timers = [self.endpoint.next_timeout(), self.link.as_ref().and_then(Link::next_timeout)];
+        let timers = [
+            self.endpoint.next_timeout(),
+            self.link.as_ref().and_then(Link::next_timeout),
+            self.secure.as_ref().and_then(Secure::next_timeout),
+        ];
         let until = timers.into_iter().flatten().fold(deadline, Instant::min);
         let wait = until.saturating_duration_since(now).max(Duration::from_millis(1));
         // Cannot fail: the wait is not zero.
         let _ = self.socket.set_read_timeout(Some(wait));
         let mut buffer = [0; 2048];
-        let received = self.socket.recv(&mut buffer);
+        let received = self.socket.recv_from(&mut buffer);
         let now = Instant::now();
         match received {
-            Ok(length) => match self.endpoint.handle_datagram(now, self.path, &buffer[..length]) {
-                Received::Data { frame, .. } => {
-                    let frame = &buffer[frame];
-                    match (&mut self.link, ipv4_payload(frame)) {
-                        (Some(link), Some(packet)) if link.is_up() => {
-                            link.note_traffic(now);
-                            self.packets.push_back(packet.to_vec());
+            Ok((length, from)) => {
+                let bytes = buffer.get_mut(..length).unwrap_or_default();
+                let datagram = match &mut self.secure {
+                    Some(secure) => secure
+                        .receive(now, self.path.local, from, bytes)
+                        .and_then(|(_, payload)| bytes.get_mut(payload)),
+                    None => Some(bytes),
+                };
+                if let Some(datagram) = datagram {
+                    let received = self.endpoint.handle_datagram(now, self.path, datagram);
+                    if let Received::Data { frame, .. } = received {
+                        let frame = &datagram[frame];
+                        match (&mut self.link, ipv4_payload(frame)) {
+                            (Some(link), Some(packet)) if link.is_up() => {
+                                link.note_traffic(now);
+                                self.packets.push_back(packet.to_vec());
+                            }
+                            (Some(link), _) => link.handle_frame(now, frame),
+                            (None, _) => {}
                         }
-                        (Some(link), _) => link.handle_frame(now, frame),
-                        (None, _) => {}
                     }
                 }
-                Received::Control | Received::Dropped(_) => {}
-            },
+            }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && self.stage == Stage::Tunnel => {
                 self.ended = Some(Failure {
                     stage: Stage::Tunnel,
@@ -229,6 +289,9 @@ impl Dial {
             }
             // A time-out, or an error about an earlier datagram: the timers below go on.
             Err(_) => {}
+        }
+        if let Some(secure) = &mut self.secure {
+            secure.handle_timeout(now);
         }
         if self.endpoint.next_timeout().is_some_and(|due| due <= now) {
             self.endpoint.handle_timeout(now);
@@ -248,8 +311,16 @@ impl Dial {
     fn pump_telling(&mut self, passed: &mut dyn FnMut(&Passed)) {
         loop {
             while let Some(transmit) = self.endpoint.poll_transmit() {
+                self.transmit(&[&transmit.datagram]);
+            }
+            if let Some(secure) = &mut self.secure {
+                let socket = &self.socket;
                 // Lost datagrams are sent again by the machine.
-                let _ = self.socket.send(&transmit.datagram);
+                let event = secure.poll(Instant::now(), |to, datagram| drop(socket.send_to(datagram, to)));
+                if let Some(event) = event {
+                    self.secure_event(event, passed);
+                    continue;
+                }
             }
             if let Some(event) = self.endpoint.poll_event() {
                 self.tunnel_event(event, passed);
@@ -272,9 +343,52 @@ impl Dial {
     fn send_frame(&mut self, key: SessionKey, frame: &[u8]) {
         let mut header = [0; MAX_DATA_HEADER];
         if let Some((length, _)) = self.endpoint.data_header(key, frame.len(), &mut header) {
-            let mut datagram = header[..length].to_vec();
-            datagram.extend_from_slice(frame);
-            let _ = self.socket.send(&datagram);
+            self.transmit(&[&header[..length], frame]);
+        }
+    }
+
+    /// Sends an L2TP datagram, in clear or through IPsec.
+    fn transmit(&mut self, parts: &[&[u8]]) {
+        // What is lost is sent again by the machines, or is data.
+        let _ = match (&mut self.secure, self.association) {
+            (Some(secure), Some(association)) => {
+                let mut buffer = [0; 2048];
+                match secure.seal(Instant::now(), association, parts, &mut buffer) {
+                    Some((length, to)) => self.socket.send_to(&buffer[..length], to),
+                    None => return,
+                }
+            }
+            (Some(_), None) => return,
+            (None, _) => self.socket.send(&parts.concat()),
+        };
+    }
+
+    fn secure_event(&mut self, event: SecureEvent, passed: &mut dyn FnMut(&Passed)) {
+        match event {
+            SecureEvent::PeerAuthenticated { peer, policy, path } if self.stage == Stage::Ike => {
+                let way = if path.nat_t { ", ESP in UDP" } else { "" };
+                self.pass(Stage::Ipsec, format!("{policy}, server {}{way}", peer.name), passed);
+            }
+            SecureEvent::AssociationUp { association, set, .. } if self.stage == Stage::Ipsec => {
+                self.pass(Stage::Tunnel, set.to_string(), passed);
+                self.association = Some(association);
+                self.path.association = Some(association.0);
+                self.open_tunnel(Instant::now());
+            }
+            SecureEvent::AssociationDown { cause, .. } => {
+                self.association = None;
+                self.end(diagnosis::association_end(self.stage, &cause));
+            }
+            SecureEvent::Failed { failure, .. } => {
+                let words = failure.to_string();
+                let (said, cause) = words.split_once(": ").unwrap_or((&words, "look into the server's log"));
+                self.end(Failure { stage: self.stage, said: said.to_owned(), cause: cause.to_owned() });
+            }
+            SecureEvent::Keys(keys) => self.keys.push(keys),
+            SecureEvent::PeerAuthenticated { .. }
+            | SecureEvent::AssociationUp { .. }
+            | SecureEvent::AssociationRekeyed { .. }
+            | SecureEvent::NoTraffic { .. } => {}
         }
     }
 
@@ -296,7 +410,8 @@ impl Dial {
                     tx_speed: 100_000_000,
                     ..Default::default()
                 };
-                match self.endpoint.open_session(Instant::now(), self.tunnel, call) {
+                let Some(tunnel) = self.tunnel else { return };
+                match self.endpoint.open_session(Instant::now(), tunnel, call) {
                     Ok(key) => self.key = Some(key),
                     Err(error) => {
                         self.ended = Some(Failure {

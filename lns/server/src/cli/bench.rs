@@ -12,6 +12,7 @@ use tollgate_client::bench::{self, BenchError, DataOptions, Direction, LoginOpti
 use zeroize::Zeroizing;
 
 use super::Method;
+use super::security::SecurityArguments;
 use own_server::OwnServer;
 
 #[derive(Debug, Subcommand)]
@@ -74,6 +75,11 @@ struct TargetArguments {
     /// The authentication method.
     #[arg(long, value_enum, default_value = "pap")]
     auth: Method,
+    #[command(flatten)]
+    security: SecurityArguments,
+    /// Go through IPsec to the server that is started for the run.
+    #[arg(long, conflicts_with_all = ["server", "psk_file", "cert"])]
+    ipsec: bool,
     /// Who decides in the server that is started for the run.
     #[arg(long, value_enum, default_value = "radius", conflicts_with = "server")]
     backend: Backend,
@@ -194,7 +200,7 @@ fn with_target<R: Serialize>(
 ) -> Result<(), String> {
     let own = match arguments.server {
         Some(_) => None,
-        None => Some(OwnServer::start(sessions, tun, arguments.backend == Backend::Radius)?),
+        None => Some(OwnServer::start(sessions, tun, arguments.backend == Backend::Radius, arguments.ipsec)?),
     };
     let password = match (&arguments.password_file, &own) {
         (Some(file), _) => {
@@ -215,6 +221,12 @@ fn with_target<R: Serialize>(
         },
         password,
         method: arguments.auth.protocol(),
+        security: match own.as_ref().and_then(OwnServer::security) {
+            Some(security) => Some(security),
+            None => arguments
+                .security
+                .security(&arguments.server.map_or_else(String::new, |server| server.ip().to_string()))?,
+        },
     };
     let report = measure(&target).map_err(|error| error.to_string())?;
     print(&report);

@@ -15,6 +15,7 @@ use tollgate_aaa::accounting::{Record, RecordKind, Sink};
 use tollgate_backends::local::{LocalBackend, StoredPassword, User};
 use tollgate_client::dial::{Dial, Options};
 use tollgate_client::ip;
+use tollgate_client::secure::Security;
 use zeroize::Zeroizing;
 
 use super::Method;
@@ -34,6 +35,9 @@ pub(crate) struct Arguments {
     /// Keep the inside in memory even where a TUN device could be made.
     #[arg(long)]
     no_tun: bool,
+    /// Leave IPsec out: plain L2TP.
+    #[arg(long)]
+    plain: bool,
 }
 
 /// Accounting records as they are submitted.
@@ -64,9 +68,11 @@ fn demonstrate(arguments: &Arguments) -> Result<(), String> {
     let log = Log::start();
     let password = random_password()?;
     let witness = Arc::new(Witness::default());
-    let (server, device) = start(arguments, &password, &witness)?;
+    let preshared_key = random_password()?;
+    let (server, device) = start(arguments, &password, &preshared_key, &witness)?;
     let inner = server.shared().inner_address;
-    println!("Server listens on {} (plain L2TP, loopback only), inner address {inner}", plain_address(&server));
+    let caller = Caller::new(&server, password.clone(), (!arguments.plain).then_some(&preshared_key));
+    println!("Server listens on {} (loopback only), inner address {inner}", caller.describe());
     match &device {
         Some(device) => println!("Inside: TUN device {device}"),
         None => {
@@ -82,16 +88,16 @@ fn demonstrate(arguments: &Arguments) -> Result<(), String> {
 
     for method in [Method::Pap, Method::MsChapV1, Method::MsChapV2] {
         println!("\nLogin by {}", method.protocol());
-        login(&server, &password, method, echo_port)?;
+        login(&caller, method, echo_port)?;
         log.print();
     }
     println!("\nLogin with a wrong password");
-    refusal(&server, b"not the password", Method::MsChapV2)?;
+    refusal(&caller, b"not the password", Method::MsChapV2)?;
     log.print();
     println!(
         "\nLogin of a client that can do CHAP only: LOCAL keeps no password that CHAP could be checked with"
     );
-    refusal(&server, &password, Method::Chap)?;
+    refusal(&caller, &password, Method::Chap)?;
     log.print();
 
     server.stop();
@@ -114,20 +120,29 @@ pub(super) fn random_password() -> Result<Zeroizing<Vec<u8>>, String> {
 fn start(
     arguments: &Arguments,
     password: &[u8],
+    preshared_key: &[u8],
     witness: &Arc<Witness>,
 ) -> Result<(Server, Option<String>), String> {
     // A name and a network of this process's own, so that two demonstrations do not meet.
     let number = std::process::id();
     let device = format!("tgdemo{}", number % 100_000);
     let network = format!("10.{}.{}", 128 + number / 256 % 64, number % 256);
+    let plain = if arguments.plain { "require-ipsec = false\n" } else { "" };
+    let key = match arguments.plain {
+        true => Zeroizing::new(String::new()),
+        // Letters only: nothing in it needs quoting.
+        false => Zeroizing::new(format!("pre-shared-key = \"{}\"\n", String::from_utf8_lossy(preshared_key))),
+    };
     let text = format!(
-        "[lns]\nhostname = \"demo\"\nrequire-ipsec = false\nl2tp-listen = \"127.0.0.1:0\"\ntun-name = \"{device}\"\n\
+        "[lns]\nhostname = \"demo\"\n{plain}l2tp-listen = \"127.0.0.1:0\"\ntun-name = \"{device}\"\n\
          inner-address = \"{network}.1\"\n\
          [local]\n\
          [pool.demo]\nrange = \"{network}.10-{network}.20\"\nmask = \"255.255.255.0\"\n\
          [group-policy.demo]\ndns-server = [\"{network}.53\"]\nwins-server = [\"{network}.137\"]\n\
-         [tunnel-group.DefaultRAGroup]\naddress-pool = [\"demo\"]\ndefault-group-policy = \"demo\"\n\
-         ppp-authentication = [\"ms-chap-v2\", \"ms-chap-v1\", \"pap\"]\n"
+         [ipsec]\nike-listen = \"127.0.0.1:0\"\nnat-t-listen = \"127.0.0.1:0\"\nesp = false\n\
+         [tunnel-group.DefaultRAGroup]\naddress-pool = [\"demo\"]\ndefault-group-policy = \"demo\"\n{}\
+         ppp-authentication = [\"ms-chap-v2\", \"ms-chap-v1\", \"pap\"]\n",
+        *key
     );
     let start = |inner| {
         let config = tollgate_policy::config::parse(Path::new("demo.toml"), &text)
@@ -150,25 +165,59 @@ fn start(
     Ok((server, None))
 }
 
-fn plain_address(server: &Server) -> SocketAddr {
-    server.listens().plain.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 1701)))
+/// The client's side: where to call, and with which keys.
+struct Caller {
+    server: SocketAddr,
+    password: Zeroizing<Vec<u8>>,
+    security: Option<Security>,
 }
 
-fn options(server: SocketAddr, password: &[u8], method: Method) -> Options {
-    Options {
-        server,
-        user: b"alice".to_vec(),
-        password: Zeroizing::new(password.to_vec()),
-        method: method.protocol(),
-        tunnel_secret: None,
-        host_name: "demo-client".into(),
-        request_servers: true,
-        stage_limit: Duration::from_secs(5),
+impl Caller {
+    fn new(
+        server: &Server,
+        password: Zeroizing<Vec<u8>>,
+        preshared_key: Option<&Zeroizing<Vec<u8>>>,
+    ) -> Self {
+        let listens = server.listens();
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let security = preshared_key.map(|key| {
+            let mut security = Security::with_key(key);
+            security.ike_port = listens.ike.unwrap_or(loopback).port();
+            security.nat_t_port = listens.nat_t.unwrap_or(loopback).port();
+            security
+        });
+        Self { server: listens.plain.unwrap_or(loopback), password, security }
+    }
+
+    fn describe(&self) -> String {
+        match &self.security {
+            None => format!("{} for plain L2TP", self.server),
+            Some(security) => format!(
+                "{} with IKE on port {} and ESP in UDP on port {}, generated pre-shared key",
+                self.server.ip(),
+                security.ike_port,
+                security.nat_t_port
+            ),
+        }
+    }
+
+    fn options(&self, password: &[u8], method: Method) -> Options {
+        Options {
+            server: self.server,
+            user: b"alice".to_vec(),
+            password: Zeroizing::new(password.to_vec()),
+            method: method.protocol(),
+            tunnel_secret: None,
+            security: self.security.clone(),
+            host_name: "demo-client".into(),
+            request_servers: true,
+            stage_limit: Duration::from_secs(5),
+        }
     }
 }
 
-fn login(server: &Server, password: &[u8], method: Method, echo_port: u16) -> Result<(), String> {
-    let options = options(plain_address(&server), password, method);
+fn login(caller: &Caller, method: Method, echo_port: u16) -> Result<(), String> {
+    let options = caller.options(&caller.password, method);
     let mut dial = Dial::connect(&options, &mut print_stage).map_err(|failure| failure.to_string())?;
     let peer = dial.addresses().map(|addresses| addresses.peer).ok_or("no addresses")?;
     for sequence in 1..=3 {
@@ -212,8 +261,8 @@ fn transfer(dial: &mut Dial, peer: Ipv4Addr, port: u16) -> Result<(usize, Durati
 }
 
 /// A login that must be refused.
-fn refusal(server: &Server, password: &[u8], method: Method) -> Result<(), String> {
-    match Dial::connect(&options(plain_address(&server), password, method), &mut print_stage) {
+fn refusal(caller: &Caller, password: &[u8], method: Method) -> Result<(), String> {
+    match Dial::connect(&caller.options(password, method), &mut print_stage) {
         Ok(mut dial) => {
             dial.hang_up();
             Err("a login that must be refused was accepted".into())

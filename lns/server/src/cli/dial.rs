@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use tollgate_client::dial::{Dial, Failure, Options, Passed};
-use zeroize::Zeroizing;
 
-use super::Method;
+use super::security::{self, SecurityArguments};
+use super::{Method, key_log};
 
 /// Port of L2TP.
 const L2TP_PORT: u16 = 1701;
@@ -37,6 +37,11 @@ pub(crate) struct Arguments {
     /// File with the secret of L2TP tunnel authentication.
     #[arg(long, value_name = "FILE")]
     tunnel_secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    security: SecurityArguments,
+    /// Append the keys of this connection to FILE, for Wireshark: whoever reads it can read the traffic.
+    #[arg(long, value_name = "FILE")]
+    key_log: Option<PathBuf>,
     /// Seconds that one stage may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     timeout: u64,
@@ -71,6 +76,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Some(file) = &arguments.key_log
+        && let Err(error) = key_log::append(file, &dial.take_keys())
+    {
+        eprintln!("--key-log {}: {error}", file.display());
+    }
     let pings = ping(arguments, &mut dial);
     if arguments.hold > 0 {
         dial.hold(Instant::now() + Duration::from_secs(arguments.hold));
@@ -103,17 +113,13 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
     let tunnel_secret = arguments
         .tunnel_secret_file
         .as_ref()
-        .map(|file| {
-            std::fs::read(file)
-                .map(|mut bytes| {
-                    while bytes.last().is_some_and(|octet| matches!(octet, b'\n' | b'\r')) {
-                        bytes.pop();
-                    }
-                    Zeroizing::new(bytes)
-                })
-                .map_err(|error| format!("--tunnel-secret-file {}: {error}", file.display()))
-        })
+        .map(|file| security::secret("--tunnel-secret-file", file))
         .transpose()?;
+    let name = arguments.server.rsplit_once(':').map_or(arguments.server.as_str(), |(name, _)| name);
+    let mut security = arguments.security.security(name)?;
+    if let Some(security) = &mut security {
+        security.log_keys = arguments.key_log.is_some();
+    }
     let password = super::read_password(&format!("Password of {}: ", arguments.user))
         .map_err(|error| format!("the password cannot be read: {error}"))?;
     Ok(Options {
@@ -122,6 +128,7 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
         password,
         method: arguments.auth.protocol(),
         tunnel_secret,
+        security,
         host_name: "tollgate-dial".into(),
         request_servers: true,
         stage_limit: Duration::from_secs(arguments.timeout.max(1)),

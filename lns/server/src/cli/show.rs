@@ -201,7 +201,10 @@ fn print_tunnels(tunnels: &[TunnelReport]) {
             ]
         })
         .collect();
-    table::print(["TUNNEL", "PEER-TUNNEL", "PEER", "HOST-NAME", "VENDOR", "STATE", "SESSIONS", "IPSEC"], &rows);
+    table::print(
+        ["TUNNEL", "PEER-TUNNEL", "PEER", "HOST-NAME", "VENDOR", "STATE", "SESSIONS", "IPSEC"],
+        &rows,
+    );
 }
 
 fn summary(ipsec: &IpsecReport) -> String {
@@ -211,7 +214,8 @@ fn summary(ipsec: &IpsecReport) -> String {
 
 /// A paragraph for each association: too much for a line.
 fn print_ipsec(associations: &[IpsecReport]) {
-    let left = |seconds: Option<u64>| seconds.map_or_else(String::new, |seconds| format!(", {seconds} s left"));
+    let left =
+        |seconds: Option<u64>| seconds.map_or_else(String::new, |seconds| format!(", {seconds} s left"));
     for ipsec in associations {
         println!("Association {} with {}", ipsec.association, ipsec.peer);
         println!("  identity   {} ({}), tunnel group {}", ipsec.identity, ipsec.proof, ipsec.tunnel_group);

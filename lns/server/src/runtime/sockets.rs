@@ -25,11 +25,13 @@ pub(crate) struct Listens {
 
 impl Listens {
     pub(super) fn log(&self, shards: usize) {
-        let name = |address: Option<SocketAddr>| address.map_or_else(|| "no".to_owned(), |address| address.to_string());
+        let name = |address: Option<SocketAddr>| {
+            address.map_or_else(|| "no".to_owned(), |address| address.to_string())
+        };
         info!(
-            l2tp = name(self.plain),
-            ike = name(self.ike),
-            nat_t = name(self.nat_t),
+            listen = %name(self.plain),
+            ike = %name(self.ike),
+            nat_t = %name(self.nat_t),
             esp = self.esp,
             shards,
             "serving"
@@ -70,7 +72,8 @@ pub(super) fn open(config: &Config, count: usize) -> Result<(Vec<Links>, Listens
         false => None,
     };
     let first = |sockets: &[UdpSocket]| sockets.first().map(UdpSocket::local_addr);
-    let listens = Listens { plain: first(&plain), ike: first(&ike), nat_t: first(&nat_t), esp: esp.is_some() };
+    let listens =
+        Listens { plain: first(&plain), ike: first(&ike), nat_t: first(&nat_t), esp: esp.is_some() };
     let esp_is_served = esp.is_some();
     let (mut plain, mut ike, mut nat_t) = (plain.into_iter(), ike.into_iter(), nat_t.into_iter());
     let mut esp = esp.into_iter();

@@ -196,7 +196,8 @@ impl Shard {
         let snapshot = self.shared.snapshot.load();
         let association = call.path.association.map(AssociationId);
         let peer = association.and_then(|association| self.ipsec.peer(association));
-        let tunnel_group = peer.map_or_else(|| DEFAULT_TUNNEL_GROUP.into(), |peer| Arc::clone(&peer.tunnel_group));
+        let tunnel_group =
+            peer.map_or_else(|| DEFAULT_TUNNEL_GROUP.into(), |peer| Arc::clone(&peer.tunnel_group));
         let arrival = self.fitting(&snapshot.arrival(&tunnel_group), association);
         let nas_identifier = snapshot.config.lns.hostname.clone();
         let most = snapshot.config.lns.max_sessions;

@@ -62,11 +62,21 @@ impl Links {
 
     /// Datagrams that the kernel did not take.
     pub(super) fn dropped(&self) -> u64 {
-        [&self.plain, &self.ike, &self.nat_t, &self.esp].into_iter().flatten().map(|port| port.outbound.dropped).sum()
+        [&self.plain, &self.ike, &self.nat_t, &self.esp]
+            .into_iter()
+            .flatten()
+            .map(|port| port.outbound.dropped)
+            .sum()
     }
 
     /// Queues an L2TP datagram of several parts, in clear or through the association that its path names.
-    pub(super) fn send(&mut self, now: std::time::Instant, ipsec: &mut Endpoint, path: &Path, parts: &[&[u8]]) {
+    pub(super) fn send(
+        &mut self,
+        now: std::time::Instant,
+        ipsec: &mut Endpoint,
+        path: &Path,
+        parts: &[&[u8]],
+    ) {
         match path.association {
             None => {
                 if let Some(port) = &mut self.plain {
@@ -77,7 +87,13 @@ impl Links {
         }
     }
 
-    fn send_sealed(&mut self, now: std::time::Instant, ipsec: &mut Endpoint, id: AssociationId, parts: &[&[u8]]) {
+    fn send_sealed(
+        &mut self,
+        now: std::time::Instant,
+        ipsec: &mut Endpoint,
+        id: AssociationId,
+        parts: &[&[u8]],
+    ) {
         let Some(head) = ipsec.head_length(id) else { return };
         let Some(route) = ipsec.route(id) else { return };
         let port = if route.nat_t { &mut self.nat_t } else { &mut self.esp };

@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 
 use super::message::{IpsecReport, Message};
 use super::session::Ending;
-use super::{NAT_T, IKE, Shard};
+use super::{IKE, NAT_T, Shard};
 
 /// Octets of the address and protocol fields in front of an IP packet in PPP.
 const PPP_HEADER: usize = 4;
@@ -210,7 +210,9 @@ impl Shard {
         info!(association = association.0, %cause, "IPsec association down");
         let terminate = match cause {
             DownCause::DeletedByPeer => TerminateCause::UserRequest,
-            DownCause::Expired | DownCause::DeadPeer | DownCause::InitialContact => TerminateCause::LostCarrier,
+            DownCause::Expired | DownCause::DeadPeer | DownCause::InitialContact => {
+                TerminateCause::LostCarrier
+            }
             DownCause::Closed => TerminateCause::AdminReset,
         };
         for tunnel in self.secured.remove(&association).unwrap_or_default() {
@@ -224,7 +226,11 @@ impl Shard {
             for token in tokens {
                 self.finish(now, token, Ending::theirs(terminate, cause.to_string()));
             }
-            self.endpoint.close_tunnel(now, tunnel, TunnelStop::new(StopResult::GeneralRequest, cause.to_string()));
+            self.endpoint.close_tunnel(
+                now,
+                tunnel,
+                TunnelStop::new(StopResult::GeneralRequest, cause.to_string()),
+            );
         }
     }
 
