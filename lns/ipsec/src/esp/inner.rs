@@ -27,7 +27,7 @@ const UDP_HEADER: usize = 8;
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 
-/// Octets before a payload that [`write`] needs at most.
+/// Octets before a payload that [`write()`] needs at most.
 pub const HEADROOM: usize = IPV6_HEADER + UDP_HEADER;
 
 /// More Fragments and the offset: both zero in a packet that is whole.
