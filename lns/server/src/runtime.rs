@@ -93,6 +93,12 @@ pub(crate) enum StartError {
         /// What the kernel says.
         error: io::Error,
     },
+    /// IPsec is asked for by a reload, and its sockets are opened at the start only.
+    #[error(
+        "require-ipsec = true cannot be reached by a reload: this server was started without pre-shared-key and \
+         [ipsec.certificate] and has no sockets for IPsec; restart it"
+    )]
+    IpsecNeedsRestart,
     /// The configuration's files and servers.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
@@ -177,6 +183,9 @@ impl Server {
     /// Takes a new configuration for the logins to come.
     pub(crate) fn reload(&self, config: Config) -> Result<(), StartError> {
         let old = self.shared.snapshot.load_full();
+        if config.lns.require_ipsec && self.listens.ike.is_none() {
+            return Err(StartError::IpsecNeedsRestart);
+        }
         for key in needs_restart(&old.config, &config) {
             warn!("{key} has changed: that takes effect at the next start");
         }
@@ -360,6 +369,8 @@ mod tests {
     use super::*;
 
     fn config(lns: &str) -> Config {
+        // Without IPsec there is no key, so that no socket for it is opened.
+        let key = if lns.contains("require-ipsec = false") { "" } else { "pre-shared-key = \"x\"" };
         let text = format!(
             r#"
                 [lns]
@@ -370,7 +381,7 @@ mod tests {
                 mask = "255.255.255.0"
                 [tunnel-group.DefaultRAGroup]
                 address-pool = ["a"]
-                pre-shared-key = "a key"
+                {key}
             "#
         );
         tollgate_policy::config::parse(std::path::Path::new("test.toml"), &text).unwrap()
@@ -399,6 +410,7 @@ mod tests {
             password: Zeroizing::new(b"secret".to_vec()),
             method: tollgate_ppp::AuthProtocol::MsChapV2,
             tunnel_secret: None,
+            security: None,
             host_name: "test".into(),
             request_servers: false,
             stage_limit: Duration::from_secs(5),
@@ -413,12 +425,12 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_cannot_ask_for_what_is_not_served() {
+    fn a_reload_cannot_ask_for_sockets_that_were_not_opened() {
         let extras = Extras { local: Some(Arc::new(LocalBackend::in_memory(Vec::new()))), witness: None };
         let config_of =
             |ipsec: bool| config(&format!("require-ipsec = {ipsec}\nl2tp-listen = \"127.0.0.1:0\""));
         let server = Server::start(config_of(false), InnerKind::Memory, extras).unwrap();
-        assert!(matches!(server.reload(config_of(true)), Err(StartError::IpsecRequired)));
+        assert!(matches!(server.reload(config_of(true)), Err(StartError::IpsecNeedsRestart)));
         server.stop();
     }
 
