@@ -15,6 +15,7 @@ pub fn options(server: &str, user: &[u8], password: &str) -> Options {
         password: password.as_bytes().to_vec().into(),
         method: AuthProtocol::MsChapV2,
         tunnel_secret: None,
+        security: None,
         host_name: "tests".into(),
         request_servers: false,
         stage_limit: Duration::from_secs(20),

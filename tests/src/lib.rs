@@ -8,10 +8,13 @@ pub mod namespace;
 pub mod need;
 pub mod network;
 pub mod pki;
+pub mod probe;
 pub mod process;
 pub mod radius;
 pub mod relay;
+pub mod softether;
 pub mod tollgate;
+pub mod transfer;
 pub mod vpn;
 
 pub use namespace::Namespace;

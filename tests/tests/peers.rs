@@ -7,6 +7,7 @@ use std::time::Duration;
 use tollgate_tests::guest::{self, Guest};
 use tollgate_tests::process::Process;
 use tollgate_tests::radius::{FreeRadius, Options, SECRET};
+use tollgate_tests::softether::SoftEther;
 use tollgate_tests::tollgate::{output_in, text};
 use tollgate_tests::{Namespace, need, wait_until};
 
@@ -137,35 +138,10 @@ fn where_no_server_is_the_first_stage_says_so() {
     assert!(said.contains("no L2TP server listens there"), "{said}");
 }
 
-/// SoftEther with empty folders in place of the machine's, which the mount namespace of `ip netns exec` hides.
-fn softether(namespace: &Namespace) -> Process {
-    let script = "for folder in /var/lib /var/log /run; do mount -t tmpfs none $folder; mkdir $folder/softether; done\n\
-                  exec \"$0\" execsvc";
-    let mut command = namespace.family_command("sh");
-    command.args(["-c", script]).arg(need::program("vpnserver"));
-    Process::start("softether", command)
-}
-
 #[test]
 fn softether_takes_our_call() {
     let namespace = Namespace::new();
-    let server = softether(&namespace);
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let commands = folder.path().join("commands");
-    let settings = "HubCreate TEST /PASSWORD:hub\n\
-                    IPsecEnable /L2TP:yes /L2TPRAW:yes /ETHERIP:no /PSK:unused /DEFAULTHUB:TEST\n\
-                    Hub TEST\n\
-                    UserCreate jdoe /GROUP:none /REALNAME:none /NOTE:none\n\
-                    UserPasswordSet jdoe /PASSWORD:x\n\
-                    SecureNatEnable\n";
-    fs::write(&commands, settings).expect("writable");
-    wait_until("SoftEther takes its settings", Duration::from_secs(60), || {
-        let mut command = namespace.command(need::program("vpncmd"));
-        command.args(["localhost:5555", "/SERVER"]).arg(format!("/IN:{}", commands.display()));
-        // Its exit code does not tell.
-        let said = command.output().expect("vpncmd can be run").stdout;
-        String::from_utf8_lossy(&said).matches("completed successfully").count() == 6
-    });
+    let server = SoftEther::start(&namespace, "jdoe", "x");
     wait_until("SoftEther listens", Duration::from_secs(20), || {
         !dial(&namespace, "127.0.0.1", "pap", "x", &[]).0.contains("port unreachable")
     });

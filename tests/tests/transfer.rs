@@ -1,11 +1,9 @@
 //! TCP through a real pppd: segments fit the link of the client, whatever the two ends of the connection believe.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-
 use tollgate_tests::Server;
 use tollgate_tests::capture::Capture;
 use tollgate_tests::guest::{self, Guest};
+use tollgate_tests::transfer;
 
 const OCTETS: usize = 300_000;
 
@@ -30,16 +28,7 @@ address-pool = ["clients"]
     let _server = Server::start(&config, &[("jdoe", "x")], Some(&namespace));
     let capture = Capture::start(&namespace, "tollgate0");
     // Sends, then receives, one connection each.
-    let inside = namespace.within(|| {
-        let listener = TcpListener::bind("10.77.0.1:7000").expect("the device has the address");
-        let (mut stream, _) = listener.accept().expect("the guest connects");
-        stream.write_all(&vec![b'd'; OCTETS]).expect("it reads");
-        drop(stream);
-        let (mut stream, _) = listener.accept().expect("the guest connects again");
-        let mut received = Vec::new();
-        stream.read_to_end(&mut received).expect("it writes");
-        received.len()
-    });
+    let inside = transfer::serve(&namespace, "10.77.0.1:7000", OCTETS);
     // The client takes packets of 1,200 octets at most but does not tell its own TCP.
     let script = format!(
         "dial jdoe x <<X\nmru 1200\nX\nwait_up || exit\n\

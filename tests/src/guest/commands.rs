@@ -9,8 +9,9 @@ use super::{DIALLING, Guest, Root};
 use crate::network::Seat;
 
 /// Runs each file that appears in `/tmp/work/todo`, in a shell that knows the functions of the script before; its output
-/// and its exit code are left beside it.
+/// and its exit code are left beside it. A wait that starts no process: those are dear here.
 const LISTEN: &str = r#"
+mkfifo /tmp/silence; exec 4<> /tmp/silence
 echo GUEST listens
 while :; do
   for todo in /tmp/work/todo/*.sh; do
@@ -18,7 +19,7 @@ while :; do
     name=${todo%.sh}; mv "$todo" "$name.now"
     { ( . "$name.now" ) > "$name.out" 2>&1 < /dev/null; echo $? > "$name.code.new"; mv "$name.code.new" "$name.code"; } &
   done
-  sleep 0.05
+  read -r -t 0.05 -u 4
 done
 "#;
 

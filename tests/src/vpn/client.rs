@@ -111,8 +111,8 @@ impl Client {
     /// was said.
     pub fn dial(&self, user: &str, password: &str, more: &str) -> Result<Link, String> {
         let ran = self.present().run_within(
-            &format!("dial '{user}' '{password}' <<'X'\n{more}\nX\nwait_up 300"),
-            Duration::from_secs(45),
+            &format!("dial '{user}' '{password}' <<'X'\nlcp-max-terminate 1\n{more}\nX\nwait_up 300"),
+            Duration::from_secs(90),
         );
         let link = (ran.code == 0).then(|| link(&ran.said)).flatten();
         link.ok_or_else(|| format!("{}\n{}", ran.said, self.run("cat /tmp/pppd.log").said))
@@ -160,6 +160,14 @@ impl Client {
         self.present().run_within(&command, Duration::from_secs(60)).ok();
     }
 
+    /// Sends octets to an `iperf3 --server` (or has them sent, with `reverse`); gives megabits a second.
+    pub fn iperf(&self, address: Ipv4Addr, octets: usize, reverse: bool) -> f64 {
+        let reverse = if reverse { "--reverse" } else { "" };
+        let command = format!("iperf3 --client {address} --bytes {octets} --format m {reverse}");
+        let said = self.present().run_within(&command, Duration::from_secs(90)).ok();
+        rate(&said).unwrap_or_else(|| panic!("{command}: {said}"))
+    }
+
     /// The machine is switched off in mid-session: no goodbye of any kind.
     pub fn vanish(&mut self) {
         self.guest = None;
@@ -186,7 +194,7 @@ fn start(seat: &Seat, ipsec: &Ipsec) -> Guest {
     let script = format!("LNS={}; L2TP_PORT={port}\n{start}", ipsec.server);
     Guest::boot_at(ipsec.stack.root(), seat, &script, |folder| match ipsec.stack {
         Stack::StrongSwan => strongswan::write(folder, ipsec, Side::Client),
-        Stack::Libreswan => libreswan::write(folder, ipsec),
+        Stack::Libreswan => libreswan::write(folder, ipsec, seat.address()),
     })
 }
 
@@ -203,4 +211,12 @@ fn pings(said: &str) -> Option<Pings> {
     let line = said.lines().find(|line| line.contains("packets transmitted"))?;
     let mut numbers = line.split(", ").filter_map(|part| part.split_whitespace().next()?.parse().ok());
     Some(Pings { sent: numbers.next()?, answered: numbers.next()? })
+}
+
+/// Reads the last line of `[  5]   0.00-1.00   sec  1.2 MBytes  9.61 Mbits/sec      receiver`.
+fn rate(said: &str) -> Option<f64> {
+    let line = said.lines().rfind(|line| line.contains("receiver"))?;
+    let words: Vec<_> = line.split_whitespace().collect();
+    let unit = words.iter().position(|word| *word == "Mbits/sec")?;
+    words.get(unit.checked_sub(1)?)?.parse().ok()
 }

@@ -1,6 +1,7 @@
 //! What Libreswan reads, and how it is started.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use super::{Credential, Ipsec};
@@ -19,11 +20,14 @@ ipsec initnss > /tmp/nss.log 2>&1
     certutil -M -n "$name" -t CT,, -d sql:/var/lib/ipsec/nss >> /tmp/nss.log 2>&1; done; }
 { ipsec pluto --config /etc/ipsec.conf --nofork --stderrlog 2>&1 | sed 's/^/pluto: /'; } >&3 2>&3 &
 i=0; until ipsec whack --listen > /tmp/load 2>&1; do i=$((i+1)); [ $i = 50 ] && { cat /tmp/load; echo GUEST cannot listen: Libreswan is not ready; break; }; sleep 0.1; done
-ipsec auto --add vpn || cat /tmp/nss.log
+ipsec auto --add vpn || { cat /tmp/nss.log; echo GUEST cannot listen: Libreswan refuses the connection; }
 "#;
 
+/// Seconds before the end of a lifetime at which Libreswan negotiates anew.
+const MARGIN: u32 = 5;
+
 /// Fills `/tmp/work` with `ipsec.conf`, `ipsec.secrets` and the certificate.
-pub(super) fn write(folder: &Path, ipsec: &Ipsec) {
+pub(super) fn write(folder: &Path, ipsec: &Ipsec, own: Ipv4Addr) {
     let secrets = match &ipsec.credential {
         Credential::Key(key) => format!("%any %any : PSK \"{key}\"\n"),
         Credential::Certificate(issued) => {
@@ -32,19 +36,20 @@ pub(super) fn write(folder: &Path, ipsec: &Ipsec) {
         }
     };
     fs::write(folder.join("ipsec.secrets"), secrets).expect("writable");
-    fs::write(folder.join("ipsec.conf"), connection(ipsec)).expect("writable");
+    fs::write(folder.join("ipsec.conf"), connection(ipsec, own)).expect("writable");
 }
 
 /// `ipsec.conf`
-fn connection(ipsec: &Ipsec) -> String {
+fn connection(ipsec: &Ipsec, own: Ipv4Addr) -> String {
     let yes = |is: bool| if is { "yes" } else { "no" };
     let mut lines = vec![
         "config setup".to_owned(),
         " uniqueids=no".to_owned(),
+        " ikev1-policy=accept".to_owned(),
         "conn vpn".to_owned(),
         " ikev2=no".to_owned(),
         " auto=ignore".to_owned(),
-        " left=%defaultroute".to_owned(),
+        format!(" left={own}"),
         format!(
             " leftprotoport={}",
             if ipsec.port == 0 { "udp/%any".to_owned() } else { format!("udp/{}", ipsec.port) }
@@ -68,17 +73,24 @@ fn connection(ipsec: &Ipsec) -> String {
             lines.push(format!(" rightid={}", ipsec.server_identity.as_deref().unwrap_or("%fromcert")));
         }
     }
-    if let Some(identity) = &ipsec.identity {
-        let identity = identity.strip_prefix("keyid:").map_or(identity.clone(), |name| format!("@[{name}]"));
-        lines.push(format!(" leftid={identity}"));
+    match &ipsec.identity {
+        Some(identity) => {
+            let group = identity.strip_prefix("keyid:").map(|name| format!("@[{name}]"));
+            lines.push(format!(" leftid={}", group.as_ref().unwrap_or(identity)));
+        }
+        None if matches!(ipsec.credential, Credential::Certificate(_)) => {
+            lines.push(" leftid=%fromcert".into())
+        }
+        None => {}
+    }
+    if ipsec.rekey_ike.is_some() || ipsec.rekey_child.is_some() {
+        lines.push(format!(" rekeymargin={MARGIN}s\n rekeyfuzz=0%"));
     }
     if let Some(after) = ipsec.rekey_ike {
-        lines.push(
-            format!(" ikelifetime={}s\\n rekeymargin=5s\\n rekeyfuzz=0%", after + 5).replace("\\n", "\n"),
-        );
+        lines.push(format!(" ikelifetime={}s", after + MARGIN));
     }
     if let Some(after) = ipsec.rekey_child {
-        lines.push(format!(" salifetime={}s", after + 5));
+        lines.push(format!(" salifetime={}s", after + MARGIN));
     }
     if let Some(after) = ipsec.dpd {
         lines.push(format!(" dpddelay={after}\n dpdtimeout={}\n dpdaction=clear", after * 4));

@@ -48,7 +48,7 @@ impl Responder {
                 std::fs::write(folder.join(name), content).expect("writable");
             };
             write("secrets", format!("{user} * {password} *\n"));
-            let common = "ms-dns 10.66.0.53\nmtu 1400\nmru 1400\ndebug\nlogfile /tmp/pppd.log";
+            let common = "ms-dns 10.66.0.53\nlcp-restart 1\nlcp-max-terminate 1\nmtu 1400\nmru 1400\ndebug\nlogfile /tmp/pppd.log";
             write("lns.options", format!("{options}\n{common}\n"));
         });
         Self { guest, address: seat.address() }
