@@ -94,11 +94,11 @@ pub struct Endpoint {
     place: Place,
     entropy: Entropy,
     half_opens: HalfOpens,
-    ikes: HashMap<u64, IkeSa>,
+    ikes: HashMap<u64, Box<IkeSa>>,
     by_cookies: HashMap<Cookies, u64>,
     /// Of those that we initiate, before the responder's cookie is known.
     initiating: HashMap<Cookie, u64>,
-    associations: HashMap<AssociationId, Association>,
+    associations: HashMap<AssociationId, Box<Association>>,
     by_key: HashMap<(SocketAddr, [u8; 16]), AssociationId>,
     peers: HashMap<(IpAddr, [u8; 16]), Known>,
     by_spi: HashMap<u32, AssociationId>,

@@ -187,7 +187,7 @@ pub(super) struct IkeSa {
     pub(super) vector: Vec<u8>,
     pub(super) resend: Resend,
     pub(super) forget_answer: Option<Instant>,
-    pub(super) quicks: BTreeMap<u32, Quick>,
+    pub(super) quicks: BTreeMap<u32, Box<Quick>>,
     finished: VecDeque<u32>,
     pub(super) peer: Option<Arc<PeerIdentity>>,
     pub(super) peer_key: Option<(IpAddr, [u8; 16])>,
@@ -269,7 +269,7 @@ impl IkeSa {
 
     /// When it wants to be looked at, dead peer detection apart.
     pub(super) fn due(&self) -> Option<Instant> {
-        let quick = self.quicks.values().filter_map(Quick::due).min();
+        let quick = self.quicks.values().filter_map(|quick| quick.due()).min();
         [
             self.resend.due(),
             self.forget_answer,

@@ -67,11 +67,11 @@ impl Endpoint {
         self.initiating.insert(cookies.initiator, id);
         if is_aggressive {
             ike.stage = Stage::MakesPair;
-            self.ikes.insert(id, ike);
+            self.ikes.insert(id, Box::new(ike));
             let work = Work::Pair { group: policy.group, entropy: self.entropy.fork() };
             self.give_job(Job { owner: Owner { ike: id, message_id: None }, work });
         } else {
-            self.ikes.insert(id, ike);
+            self.ikes.insert(id, Box::new(ike));
             let mut builder = Builder::new();
             builder.add(Kind::Sa, &[&sa_i]);
             add_vendor_offers(&mut builder);

@@ -163,7 +163,7 @@ impl Endpoint {
             armed: None,
         };
         self.peers.entry(entry.peer_key).or_default().associations.push(association);
-        self.associations.insert(association, entry);
+        self.associations.insert(association, Box::new(entry));
         self.by_key.insert(key, association);
         Some(association)
     }

@@ -404,7 +404,9 @@ impl Endpoint {
             .find_map(|rule| match rule {
                 GroupRule::Rules => self.config.certificate_map.tunnel_group(peer).and_then(known),
                 GroupRule::Ou => peer.ous().into_iter().find_map(known),
-                GroupRule::IkeId => id.get(4..).and_then(|name| std::str::from_utf8(name).ok()).and_then(known),
+                GroupRule::IkeId => {
+                    id.get(4..).and_then(|name| std::str::from_utf8(name).ok()).and_then(known)
+                }
             })
             .unwrap_or_else(|| Arc::clone(&self.config.default_group))
     }

@@ -254,7 +254,7 @@ impl Endpoint {
             shared: None,
         };
         let ike = self.ikes.get_mut(&id)?;
-        ike.quicks.insert(header.message_id, quick);
+        ike.quicks.insert(header.message_id, Box::new(quick));
         match (group, peer_public) {
             (Some(group), Some(peer)) => {
                 let work = Work::Respond { group, peer, entropy: self.entropy.fork() };
@@ -387,7 +387,7 @@ impl Endpoint {
             public: Vec::new(),
             shared: None,
         };
-        ike.quicks.insert(message_id, quick);
+        ike.quicks.insert(message_id, Box::new(quick));
         match pfs {
             Some(group) => {
                 let work = Work::Pair { group, entropy: self.entropy.fork() };

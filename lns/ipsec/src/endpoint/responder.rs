@@ -192,7 +192,7 @@ impl Endpoint {
         let id = self.next_id;
         self.next_id += 1;
         self.by_cookies.insert(ike.cookies, id);
-        self.ikes.insert(id, ike);
+        self.ikes.insert(id, Box::new(ike));
         self.unauthenticated += 1;
         let work = Work::Respond { group, peer, entropy: self.entropy.fork() };
         self.give_job(Job { owner: Owner { ike: id, message_id: None }, work });

@@ -272,7 +272,7 @@ impl Endpoint {
     /// Negotiates new keys for an association, after a new phase 1 where there is none any more.
     fn rekey(&mut self, now: Instant, id: AssociationId) {
         let Some(association) = self.associations.get(&id) else { return };
-        let ike = association.ike.filter(|ike| self.ikes.get(ike).is_some_and(IkeSa::is_established));
+        let ike = association.ike.filter(|ike| self.ikes.get(ike).is_some_and(|ike| ike.is_established()));
         match (ike, association.dial.clone(), association.connection) {
             (Some(ike), _, _) => self.start_quick(now, ike, Some(id)),
             (None, Some(dial), Some(connection)) => {

@@ -10,7 +10,7 @@ use tollgate_ipsec::ikev1::selection::Encapsulation;
 use tollgate_ipsec::{
     AssociationId, AssociationInfo, Config, DownCause, Event, NON_ESP_MARKER, NatTraversalDatagram,
 };
-use tollgate_l2tp::{MAX_DATA_HEADER, Path, StopResult, TunnelId, TunnelStop};
+use tollgate_l2tp::{Path, StopResult, TunnelId, TunnelStop};
 use tollgate_ppp::ServerConfig;
 use tracing::{debug, info, warn};
 
@@ -20,6 +20,9 @@ use super::{IKE, NAT_T, Shard};
 
 /// Octets of the address and protocol fields in front of an IP packet in PPP.
 const PPP_HEADER: usize = 4;
+/// Octets of an L2TP data header: flags, length and ids; and of the sequence numbers where they are asked for.
+const L2TP_HEADER: usize = 8;
+const SEQUENCE_NUMBERS: usize = 4;
 /// The path that outer packets must fit without being fragmented.
 const PATH_MTU: usize = 1500;
 /// How long an association is kept for a client whose tunnel is gone, or that has not opened one.
@@ -265,7 +268,8 @@ impl Shard {
         association: Option<AssociationId>,
     ) -> Arc<ServerConfig> {
         let room = association.and_then(|association| self.ipsec.largest_datagram(association, PATH_MTU));
-        let Some(room) = room.map(|room| room.saturating_sub(MAX_DATA_HEADER + PPP_HEADER)) else {
+        let sequencing = if self.shared.snapshot.load().config.lns.require_sequencing { SEQUENCE_NUMBERS } else { 0 };
+        let Some(room) = room.map(|room| room.saturating_sub(L2TP_HEADER + sequencing + PPP_HEADER)) else {
             return Arc::clone(settings);
         };
         let room = u16::try_from(room).unwrap_or(u16::MAX);
