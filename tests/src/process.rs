@@ -14,7 +14,8 @@ pub struct Process {
     lines: Arc<Mutex<Vec<String>>>,
 }
 
-/// A command under `setpriv --pdeathsig KILL`: the kernel kills it with its parent.
+/// A command under `setpriv --pdeathsig KILL`: the kernel kills it with its parent, to be exact with the thread that
+/// starts it.
 pub fn bound_to_us(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(crate::need::program("setpriv"));
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);

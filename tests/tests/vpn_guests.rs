@@ -20,7 +20,7 @@ fn strongswan_connects_through_a_nat_vanishes_and_comes_back() {
     let (mut client, link) = Client::connect(&nat.seat(), &ipsec, "jdoe", "x");
     assert_eq!(link.peer, INNER);
     assert_eq!(client.ping(INNER, 5, 56), Pings { sent: 5, answered: 5 });
-    assert_eq!(client.ping(INNER, 2, 1372), Pings { sent: 2, answered: 2 }, "a full MTU of 1400");
+    assert_eq!(client.ping_full(INNER, 2), Pings { sent: 2, answered: 2 });
     let seen = ike_scan(network.server(), &["--trans=7/256,2,1,14", &responder.address().to_string()]);
     assert!(seen.contains("Main Mode Handshake returned"), "{seen}");
     assert!(client.associations().contains("AES_CBC-256/HMAC_SHA1_96"), "{}", client.associations());
@@ -74,7 +74,7 @@ fn private_addresses_may_be_equal_behind_different_nats() {
     let (home, office) = (network.nat(), network.nat());
     let seats = [home.seat(), home.seat(), office.seat()];
     assert_eq!(seats[0].address(), seats[2].address());
-    let clients: Vec<_> = seats.iter().map(|seat| Client::boot(seat, &ipsec)).collect();
+    let clients = Client::boot_all(&seats, &ipsec);
     for client in &clients {
         client.raise().ok();
     }
@@ -87,13 +87,14 @@ fn private_addresses_may_be_equal_behind_different_nats() {
 }
 
 #[test]
+#[ignore = "a proof of the harness that takes long: cargo test -p tollgate-tests --test vpn_guests -- --ignored"]
 fn three_clients_behind_one_nat_reach_softether_at_once() {
     let network = Network::new();
     let _server = SoftEther::start(network.server(), "jdoe", "x");
     let inner = SoftEther::INNER.parse().expect("an address");
     let ipsec = Ipsec::with_key(SERVER, softether::KEY);
     let nat = network.nat();
-    let clients: Vec<_> = (0..3).map(|_| Client::boot(&nat.seat(), &ipsec)).collect();
+    let clients = Client::boot_all(&[nat.seat(), nat.seat(), nat.seat()], &ipsec);
     for client in &clients {
         client.raise().ok();
         // It would rather have EAP-TLS, and pppd takes it at its word.

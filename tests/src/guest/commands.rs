@@ -42,18 +42,23 @@ impl Ran {
 }
 
 impl Guest {
-    /// Boots a guest on a seat of a network, runs `script` and then what [`Self::run`] tells. `prepare` fills
-    /// `/tmp/work`.
+    /// Boots a guest on a seat of a network, which runs `script` and then what [`Self::run`] tells, once
+    /// [`Self::listens`]. `prepare` fills `/tmp/work`.
     pub fn boot_at(root: Root, seat: &Seat, script: &str, prepare: impl FnOnce(&Path)) -> Self {
         let script = format!("{}\n{DIALLING}\n{script}\n{LISTEN}", seat.script());
-        let mut guest = Self::start(root, seat.namespace(), seat.device(), &script, |folder| {
+        Self::start(root, seat.namespace(), seat.device(), &script, |folder| {
             fs::create_dir(folder.join("todo")).expect("writable");
             prepare(folder);
-        });
-        guest.wait_for("GUEST listens");
-        let broken = guest.process().lines_with("GUEST cannot listen");
+        })
+    }
+
+    /// Waits until it does what it is told; panics when its script went wrong.
+    #[must_use]
+    pub fn listens(mut self) -> Self {
+        self.wait_for("GUEST listens");
+        let broken = self.process().lines_with("GUEST cannot listen");
         assert!(broken.is_empty(), "{broken:?}");
-        guest
+        self
     }
 
     /// Runs a shell command in a guest of [`Self::boot_at`], for half a minute at most; several may run at once.

@@ -37,8 +37,20 @@ pub struct Pings {
 impl Client {
     /// Boots a client: its IKE program runs and nothing is connected.
     pub fn boot(seat: &Seat, ipsec: &Ipsec) -> Self {
-        let guest = Some(start(seat, ipsec));
+        let guest = Some(start(seat, ipsec).listens());
         Self { seat: seat.clone(), ipsec: ipsec.clone(), guest }
+    }
+
+    /// Boots several at once.
+    pub fn boot_all(seats: &[Seat], ipsec: &Ipsec) -> Vec<Self> {
+        // All by this thread: the kernel ends a child with the thread that made it.
+        let guests: Vec<_> = seats.iter().map(|seat| start(seat, ipsec)).collect();
+        let client = |(seat, guest): (&Seat, Guest)| Self {
+            seat: seat.clone(),
+            ipsec: ipsec.clone(),
+            guest: Some(guest.listens()),
+        };
+        seats.iter().zip(guests).map(client).collect()
     }
 
     /// Boots, connects IPsec and logs in; panics with what was said where that fails.
@@ -136,14 +148,26 @@ impl Client {
         pings(&said).unwrap_or_else(|| panic!("{command}: {said}"))
     }
 
-    /// The same while other things happen: gives at once, [`Self::pinged`] tells the result.
+    /// The same with packets as large as the link carries.
+    pub fn ping_full(&self, address: Ipv4Addr, count: u32) -> Pings {
+        // Headers of IPv4 and ICMP.
+        self.ping(address, count, self.mtu() - 28)
+    }
+
+    /// What the PPP link carries, as both ends agreed.
+    pub fn mtu(&self) -> u16 {
+        let said = self.run("cat /sys/class/net/ppp0/mtu").ok();
+        said.trim().parse().expect("a number")
+    }
+
+    /// Pings while other things happen: gives at once, [`Self::pinged`] tells the result.
     pub fn ping_on(&self, address: Ipv4Addr) {
         self.run(&format!("ping -n -i 0.2 {address} > /tmp/pings 2>&1 & echo $! > /tmp/ping.pid")).ok();
     }
 
     /// Ends [`Self::ping_on`].
     pub fn pinged(&self) -> Pings {
-        let said = self.run("kill -INT $(cat /tmp/ping.pid); sleep 0.3; tail -n 3 /tmp/pings").said;
+        let said = self.run("kill -INT $(cat /tmp/ping.pid); sleep 0.3; cat /tmp/pings").said;
         pings(&said).unwrap_or_else(|| panic!("{said}"))
     }
 
@@ -176,7 +200,7 @@ impl Client {
     /// The machine boots again on the same seat, with no memory of what was.
     pub fn come_back(&mut self) {
         self.guest = None;
-        self.guest = Some(start(&self.seat, &self.ipsec));
+        self.guest = Some(start(&self.seat, &self.ipsec).listens());
     }
 }
 
@@ -206,11 +230,15 @@ fn link(said: &str) -> Option<Link> {
     Some(Link { address, peer })
 }
 
-/// Reads `5 packets transmitted, 4 received, ...`.
+/// Reads `5 packets transmitted, 4 received, ...`. What was lost is shown where the test fails.
 fn pings(said: &str) -> Option<Pings> {
     let line = said.lines().find(|line| line.contains("packets transmitted"))?;
     let mut numbers = line.split(", ").filter_map(|part| part.split_whitespace().next()?.parse().ok());
-    Some(Pings { sent: numbers.next()?, answered: numbers.next()? })
+    let pings = Pings { sent: numbers.next()?, answered: numbers.next()? };
+    if pings.answered != pings.sent {
+        eprintln!("{said}");
+    }
+    Some(pings)
 }
 
 /// Reads the last line of `[  5]   0.00-1.00   sec  1.2 MBytes  9.61 Mbits/sec      receiver`.

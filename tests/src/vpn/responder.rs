@@ -51,7 +51,7 @@ impl Responder {
             let common = "ms-dns 10.66.0.53\nlcp-restart 1\nlcp-max-terminate 1\nmtu 1400\nmru 1400\ndebug\nlogfile /tmp/pppd.log";
             write("lns.options", format!("{options}\n{common}\n"));
         });
-        Self { guest, address: seat.address() }
+        Self { guest: guest.listens(), address: seat.address() }
     }
 
     /// Where it is called.
