@@ -128,7 +128,10 @@ impl Server {
     /// `tollgate dial` to it; more arguments may follow.
     pub fn dial(&self, user: &str, method: &str, password: &str, more: &[&str]) -> Output {
         let address = self.address();
-        let mut all = vec!["dial", address.as_str(), "--user", user, "--auth", method, "--timeout", "20"];
+        let mut all = vec!["dial", address.as_str(), "--user", user, "--auth", method];
+        if !more.contains(&"--timeout") {
+            all.extend(["--timeout", "20"]);
+        }
         all.extend(more);
         match &self.inside {
             Some(name) => {

@@ -127,14 +127,16 @@ fn without_rights_it_says_which_one_is_missing() {
 
 #[test]
 fn plain_l2tp_is_not_served_unless_it_is_asked_for() {
-    let folder = folder(0);
-    let text = fs::read_to_string(file(&folder)).expect("readable");
-    let text = text.replace("address-pool", "pre-shared-key = \"a key\"\naddress-pool");
+    let ipsec = "[ipsec]\nike-listen = \"127.0.0.1:0\"\nnat-t-listen = \"127.0.0.1:0\"\nesp = false\n";
     for line in ["require-ipsec = true\n", ""] {
-        fs::write(file(&folder), text.replace("require-ipsec = false\n", line)).expect("writable");
-        let said = refused(serve(&folder));
-        assert!(said.starts_with("require-ipsec = true (the default) forbids plain L2TP"), "{said}");
-        assert!(said.contains("set require-ipsec = false in [lns]"), "{said}");
+        let config = config().replace("require-ipsec = false\n", line);
+        let config = config.replace("address-pool", "pre-shared-key = \"a key\"\naddress-pool");
+        let mut server = Server::start(&format!("{config}{ipsec}"), USERS, None);
+        let (said, code) = text(&server.dial("jdoe", "ms-chap-v2", "j!doe1", &["--timeout", "3"]));
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("l2tp-tunnel     failed"), "{said}");
+        let warned = server.wait_for_log("L2TP without IPsec refused");
+        assert!(warned.contains("set require-ipsec = false in [lns]"), "{warned}");
     }
 }
 

@@ -76,9 +76,9 @@ pub enum Comparison {
     ContainsNot,
 }
 
-/// Declares the attributes with word and object identifier side by side.
+/// Declares the attributes with their words.
 macro_rules! attributes {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal, $oid:literal;)+) => {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal;)+) => {
         /// An attribute of a distinguished name, in the old system's words.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum NameAttribute { $($(#[$doc])* $variant),+ }
@@ -91,69 +91,52 @@ macro_rules! attributes {
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
-
-            /// Its object identifier.
-            pub fn oid(self) -> &'static str {
-                match self { $(Self::$variant => $oid),+ }
-            }
         }
     };
 }
 
 attributes! {
     /// Common name.
-    CommonName = "cn", "2.5.4.3";
+    CommonName = "cn";
     /// Surname.
-    Surname = "sn", "2.5.4.4";
+    Surname = "sn";
     /// Serial number of the device or person.
-    SerialNumber = "ser", "2.5.4.5";
+    SerialNumber = "ser";
     /// Country.
-    Country = "c", "2.5.4.6";
+    Country = "c";
     /// Locality.
-    Locality = "l", "2.5.4.7";
+    Locality = "l";
     /// State or province.
-    State = "sp", "2.5.4.8";
+    State = "sp";
     /// Organization.
-    Organization = "o", "2.5.4.10";
+    Organization = "o";
     /// Organizational unit.
-    OrganizationalUnit = "ou", "2.5.4.11";
+    OrganizationalUnit = "ou";
     /// Title.
-    Title = "t", "2.5.4.12";
+    Title = "t";
     /// Name.
-    Name = "n", "2.5.4.41";
+    Name = "n";
     /// Given name.
-    GivenName = "gn", "2.5.4.42";
+    GivenName = "gn";
     /// Initials.
-    Initials = "i", "2.5.4.43";
+    Initials = "i";
     /// Generation qualifier.
-    GenerationQualifier = "genq", "2.5.4.44";
+    GenerationQualifier = "genq";
     /// Qualifier of the distinguished name.
-    DnQualifier = "dnq", "2.5.4.46";
+    DnQualifier = "dnq";
     /// Mail address.
-    EmailAddress = "ea", "1.2.840.113549.1.9.1";
+    EmailAddress = "ea";
     /// Unstructured name.
-    UnstructuredName = "uname", "1.2.840.113549.1.9.2";
+    UnstructuredName = "uname";
     /// Unstructured address.
-    UnstructuredAddress = "ip", "1.2.840.113549.1.9.8";
+    UnstructuredAddress = "ip";
     /// User id.
-    UserId = "uid", "0.9.2342.19200300.100.1.1";
+    UserId = "uid";
     /// Domain component.
-    DomainComponent = "dc", "0.9.2342.19200300.100.1.25";
+    DomainComponent = "dc";
 }
 
 impl CertificateRule {
-    /// Whether the rule holds for the values that the field, or its attribute, has in a certificate: none or several.
-    pub fn holds<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> bool {
-        let wanted = self.value.to_lowercase();
-        let mut values = values.into_iter().map(str::to_lowercase);
-        match self.comparison {
-            Comparison::Equal => values.any(|value| value == wanted),
-            Comparison::NotEqual => !values.any(|value| value == wanted),
-            Comparison::Contains => values.any(|value| value.contains(&wanted)),
-            Comparison::ContainsNot => !values.any(|value| value.contains(&wanted)),
-        }
-    }
-
     /// Reads a rule; the error says what is wrong with it.
     fn parse(text: &str) -> Result<Self, String> {
         if text.len() > 255 {

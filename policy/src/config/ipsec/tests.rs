@@ -270,28 +270,6 @@ tunnel-group = "DefaultRAGroup"
 }
 
 #[test]
-fn a_rule_holds_for_any_value_or_for_none_whatever_the_case() {
-    let rule = |comparison| CertificateRule {
-        field: CertificateField::Subject,
-        attribute: Some(NameAttribute::OrganizationalUnit),
-        comparison,
-        value: "Sales".into(),
-    };
-    for (comparison, values, holds) in [
-        (Comparison::Equal, vec!["field", "sales"], true),
-        (Comparison::Equal, vec!["field sales"], false),
-        (Comparison::Equal, vec![], false),
-        (Comparison::NotEqual, vec!["field", "SALES"], false),
-        (Comparison::NotEqual, vec![], true),
-        (Comparison::Contains, vec!["Field Sales West"], true),
-        (Comparison::ContainsNot, vec!["Field Sales West"], false),
-        (Comparison::ContainsNot, vec!["field"], true),
-    ] {
-        assert_eq!(rule(comparison).holds(values.iter().copied()), holds, "{comparison:?} {values:?}");
-    }
-}
-
-#[test]
 fn keys_of_a_tunnel_group_may_be_several() {
     let text = REST.replace("\"a key\"", "[\"new\", \"old\"]");
     let config = parse(Path::new("t.toml"), &text).unwrap_or_else(|problems| panic!("{problems}"));
