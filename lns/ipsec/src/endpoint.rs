@@ -5,12 +5,15 @@
 //! and [`Endpoint::poll_event`], and call [`Endpoint::handle_timeout`] no later than [`Endpoint::next_timeout`]**.
 //!
 //! `half_open` has what happens before a peer has shown that it receives at its address, `responder` and `initiator`
-//! the messages of phase 1 from there on, `proof` how phase 1 ends at either, `quick` phase 2, `informational` the
-//! rest, `association` the packet path, `timers` what time brings.
+//! the messages of phase 1 from there on, `proof` how phase 1 ends at either, `aggressive` its shorter form, `quick`
+//! phase 2, `install` what comes of it, `informational` the rest, `association` the packet path, `timers` what time
+//! brings, `ending` how all of it ends.
 
+mod aggressive;
 mod association;
 mod config;
 mod counters;
+mod ending;
 mod event;
 mod half_open;
 mod ike;
@@ -79,6 +82,7 @@ pub fn classify(datagram: &[u8]) -> NatTraversalDatagram {
 enum Timer {
     Ike(u64),
     Association(AssociationId),
+    HalfOpens,
 }
 
 /// What there is of one peer, by address and name.
@@ -216,7 +220,7 @@ impl Endpoint {
             if let Some(whole) = self.reassemble(now, id, &header, body) {
                 self.isakmp(now, path, &whole, false);
             }
-            return;
+            return self.arm_ike(id);
         }
         match header.exchange {
             ExchangeType::Main | ExchangeType::Aggressive => {
@@ -278,9 +282,14 @@ impl Endpoint {
     fn phase1(&mut self, now: Instant, id: u64, path: Path, header: &Header, body: &[u8], message: &[u8]) {
         let Some(ike) = self.ikes.get(&id) else { return };
         if ike.resend.is_repeated(message) {
-            // It has not heard our answer.
             self.counters.repeated += 1;
-            return self.send_again(id, Some(path));
+            // It has not heard our answer. As initiator we ask again by the clock and never for this: two ends that both
+            // answer repeated messages never come to rest. Only what nothing asks for, the last message, is sent again.
+            let is_last = ike.is_established() && ike.dial.as_ref().is_some_and(|dial| dial.aggressive);
+            if !ike.is_initiator || is_last {
+                self.send_again(id, Some(path));
+            }
+            return;
         }
         if ike.resend.is_reflected(message) {
             self.counters.reflected += 1;

@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Endpoint;
 use super::config::Dial;
 use super::event::{AssociationId, AssociationInfo, ConnectionId, Path, PeerIdentity};
 use super::install::way;
-use super::{Endpoint, Timer};
 use crate::algorithm::Mode;
 use crate::esp::inner::{self, ChecksumRule, InnerAddresses};
 use crate::esp::{DropReason, InboundSa, OutboundSa, SealError, Spi};
@@ -34,7 +34,12 @@ pub(super) struct Child {
     pub(super) rekey: Option<Instant>,
     /// Octets after which it is rekeyed.
     pub(super) octets: Option<u64>,
+    /// Its successor is there, or it was told to be used up: neither happens twice.
     pub(super) rekeying: bool,
+    /// Too much has gone through it.
+    pub(super) is_used_up: bool,
+    /// The ISAKMP association that it was negotiated by.
+    pub(super) ike: u64,
 }
 
 /// Octets, packets and drops of ESP associations that are gone.
@@ -93,12 +98,30 @@ pub(super) struct Association {
     pub(super) dormant_until: Option<Instant>,
     pub(super) dial: Option<Arc<Dial>>,
     pub(super) connection: Option<ConnectionId>,
+    /// Phase 1 that is under way for it.
+    pub(super) successor: Option<u64>,
     pub(super) armed: Option<Instant>,
 }
 
 impl Association {
     fn outgoing(&mut self) -> Option<&mut Child> {
         self.children.iter_mut().rev().find(|child| child.confirmed)
+    }
+
+    /// Whether a pair is the one that packets leave by, or newer.
+    fn is_current(&self, spi_in: u32) -> bool {
+        let newest = self.children.iter().rev().find(|child| child.confirmed || child.spi_in.get() == spi_in);
+        newest.is_some_and(|child| child.spi_in.get() == spi_in)
+    }
+
+    /// Where its packets go: raw ESP without ports.
+    fn route(&self) -> Path {
+        let Path { mut local, mut remote, nat_t } = self.path;
+        if !nat_t {
+            local.set_port(0);
+            remote.set_port(0);
+        }
+        Path { local, remote, nat_t }
     }
 
     pub(super) fn child_mut(&mut self, spi_in: Spi) -> Option<&mut Child> {
@@ -204,16 +227,18 @@ impl Endpoint {
             .ok_or(DropReason::UnknownSpi)?;
         let opened = child.inbound.open(packet)?;
         // The packet is the peer's. Whatever it carries, the peer lives, and has the keys.
-        let is_newest = opened.sequence == child.inbound.highest_sequence();
+        let is_latest = opened.sequence == child.inbound.highest_sequence();
         let mode = child.set.mode;
         let unconfirmed = !child.confirmed;
-        let used_up = child.octets.is_some_and(|most| child.inbound.octets() > most) && !child.rekeying;
+        let used_up = !child.is_used_up && child.octets.is_some_and(|most| child.inbound.octets() > most);
         association.last_in = now;
         let rule = if association.nat.found() { ChecksumRule::Accept } else { ChecksumRule::Verify };
         let outer = (path.remote.ip(), path.local.ip());
         let udp = inner::read(mode, opened.next_header, packet, opened.payload, outer, rule);
-        // A packet that was overtaken says nothing of where the peer is now.
-        if association.path != path && association.path.nat_t == path.nat_t && is_newest {
+        // A packet that was overtaken says nothing of where the peer is now, nor does one of an older pair. Raw ESP has no
+        // port, and no NAT that could change it.
+        let is_newest = is_latest && association.is_current(spi);
+        if association.path != path && association.path.nat_t && path.nat_t && is_newest {
             self.follow(id, path);
         }
         if unconfirmed {
@@ -250,6 +275,9 @@ impl Endpoint {
     pub(super) fn follow(&mut self, id: AssociationId, path: Path) {
         if let Some(association) = self.associations.get_mut(&id) {
             association.path = path;
+            let old_peer = association.peer_key;
+            association.peer_key.0 = path.remote.ip();
+            let new_peer = association.peer_key;
             let old = association.key;
             association.key.0 = way(&path);
             let new = association.key;
@@ -260,6 +288,10 @@ impl Endpoint {
             self.counters.moved += 1;
             if let Some(ike) = association.ike.and_then(|ike| self.ikes.get_mut(&ike)) {
                 ike.path = path;
+            }
+            if old_peer != new_peer {
+                self.forget_peer(old_peer, |known| known.associations.retain(|other| *other != id));
+                self.peers.entry(new_peer).or_default().associations.push(id);
             }
         }
     }
@@ -280,7 +312,7 @@ impl Endpoint {
 
     /// The way of an association's packets.
     pub fn route(&self, id: AssociationId) -> Option<Path> {
-        self.associations.get(&id).map(|association| association.path)
+        self.associations.get(&id).map(|association| association.route())
     }
 
     /// Wraps an L2TP datagram that lies at `payload`, after [`Endpoint::head_length`] free octets; gives the range of
@@ -300,8 +332,9 @@ impl Endpoint {
         let spi = child.spi_in.get();
         let is_used_up = child.outbound.sequence() >= MOST_PACKETS
             || child.octets.is_some_and(|most| child.outbound.octets() > most);
-        let rekey = is_used_up && !child.rekeying;
-        let (path, _) = (association.path, association.last_out = now);
+        let rekey = is_used_up && !child.is_used_up;
+        association.last_out = now;
+        let path = association.route();
         if rekey {
             self.rekey_now(now, id, spi);
         }
@@ -337,7 +370,8 @@ impl Endpoint {
             .and_then(|association| association.children.iter_mut().find(|child| child.spi_in.get() == spi));
         if let Some(child) = child {
             child.rekey = Some(now);
-            self.timers.enter(now, Timer::Association(id));
+            child.is_used_up = true;
+            self.arm_association(id);
         }
     }
 }

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use tollgate_sansio::Entropy;
 
-use crate::algorithm::Hash;
+use crate::algorithm::{Authentication, Cipher, Group, Hash};
 use crate::crypto;
 use crate::ikev1::header::Cookie;
+use crate::ikev1::selection::Policy;
 use crate::ikev1::vendor::Vendor;
 use crate::place::Place;
 
@@ -23,13 +24,52 @@ const MOST_PAYLOADS: usize = 1024;
 pub(super) const LONGEST_SA: usize = 4096;
 /// Counters by source address; a collision makes the limit stricter, never looser.
 const SOURCES: usize = 1 << 16;
+/// Credit of an SA payload that more than one peer sent.
+const SHARED: u8 = 1;
+/// Credit of an SA payload whose sender has gone on.
+const PROVEN: u8 = 16;
+
+/// What was chosen in the answer to a first message: settings that change afterwards do not change it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chosen {
+    authentication: Authentication,
+    cipher: Cipher,
+    hash: Hash,
+    group: Group,
+    seconds: u32,
+}
+
+impl Chosen {
+    pub(super) fn policy(self) -> Policy {
+        Policy {
+            authentication: self.authentication,
+            cipher: self.cipher,
+            hash: self.hash,
+            group: self.group,
+            lifetime: Duration::from_secs(self.seconds.into()),
+        }
+    }
+}
+
+impl From<Policy> for Chosen {
+    fn from(policy: Policy) -> Self {
+        Self {
+            authentication: policy.authentication,
+            cipher: policy.cipher,
+            hash: policy.hash,
+            group: policy.group,
+            seconds: u32::try_from(policy.lifetime.as_secs()).unwrap_or(u32::MAX),
+        }
+    }
+}
 
 /// One peer after its first message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct HalfOpen {
     pub(super) remote: SocketAddr,
     pub(super) initiator: Cookie,
     pub(super) vendor: Vendor,
+    pub(super) chosen: Chosen,
     /// Place of its SA payload, and the payload's number against reuse of the place.
     sa: (u16, u32),
     /// Seconds since the table's birth.
@@ -41,7 +81,8 @@ pub(super) struct HalfOpen {
 struct Interned {
     body: Arc<[u8]>,
     number: u32,
-    used: u64,
+    /// Rounds of the hand that it outlives.
+    credit: u8,
 }
 
 /// All of them.
@@ -53,8 +94,12 @@ pub(super) struct HalfOpens {
     order: VecDeque<Cookie>,
     payloads: Vec<Interned>,
     places: HashMap<Arc<[u8]>, u16>,
-    uses: u64,
+    /// The next of `payloads` to make place.
+    hand: usize,
+    interned: u32,
     sources: Box<[u16]>,
+    /// When [`HalfOpens::expire`] is asked for.
+    pub(super) armed: Option<Instant>,
 }
 
 /// Why a first message is not remembered.
@@ -76,8 +121,10 @@ impl HalfOpens {
             order: VecDeque::new(),
             payloads: Vec::new(),
             places: HashMap::new(),
-            uses: 0,
+            hand: 0,
+            interned: 0,
             sources: vec![0; SOURCES].into_boxed_slice(),
+            armed: None,
         }
     }
 
@@ -109,9 +156,8 @@ impl HalfOpens {
         remote: SocketAddr,
         initiator: Cookie,
         sa: &[u8],
-        vendor: Vendor,
-        most: usize,
-        most_per_source: usize,
+        (vendor, chosen): (Vendor, Chosen),
+        (most, most_per_source): (usize, usize),
     ) -> Result<(Cookie, u64), Refusal> {
         if sa.len() > LONGEST_SA {
             return Err(Refusal::Long);
@@ -131,16 +177,16 @@ impl HalfOpens {
         }
         let at = now.duration_since(self.born).as_secs() as u32;
         let sa = self.intern(sa);
-        self.peers.insert(cookie, HalfOpen { remote, initiator, vendor, sa, at });
+        self.peers.insert(cookie, HalfOpen { remote, initiator, vendor, chosen, sa, at });
         self.order.push_back(cookie);
         self.occupy(remote.ip());
         Ok((cookie, evicted))
     }
 
-    /// Takes the peer that returns a cookie, with its SA payload. `None` for a cookie that we did not give to this
-    /// address, or too long ago.
-    pub(super) fn take(
-        &mut self,
+    /// The peer that returns a cookie, with its SA payload. `None` for a cookie that we did not give to this address, or
+    /// too long ago. It stays until [`HalfOpens::take`]: what comes with the cookie may be garbage.
+    pub(super) fn find(
+        &self,
         now: Instant,
         remote: SocketAddr,
         initiator: Cookie,
@@ -149,7 +195,7 @@ impl HalfOpens {
         let slot = self.slot(now);
         // The port may change between the first and the third message behind some NATs: what counts is what the cookie
         // was given for.
-        let entry = self.peers.get(&responder)?;
+        let entry = *self.peers.get(&responder)?;
         let genuine = [Some(slot), slot.checked_sub(1)]
             .into_iter()
             .flatten()
@@ -157,19 +203,20 @@ impl HalfOpens {
         if !genuine || entry.initiator != initiator || entry.remote.ip() != remote.ip() {
             return None;
         }
-        let entry = entry.clone();
         let (place, number) = entry.sa;
-        let body = self
-            .payloads
-            .get(usize::from(place))
-            .filter(|interned| interned.number == number)
-            .map(|interned| Arc::clone(&interned.body));
-        // Its source keeps its place until the exchange is authenticated or given up: see `release`.
-        self.peers.remove(&responder);
-        if body.is_none() {
-            self.release(entry.remote.ip());
+        let interned = self.payloads.get(usize::from(place)).filter(|interned| interned.number == number)?;
+        Some((entry, Arc::clone(&interned.body)))
+    }
+
+    /// Takes a peer that was found. Its source keeps its place until the exchange is authenticated or given up: see
+    /// [`HalfOpens::release`].
+    pub(super) fn take(&mut self, responder: Cookie) {
+        let Some(entry) = self.peers.remove(&responder) else { return };
+        let (place, number) = entry.sa;
+        // Somebody real sends this payload. A flood of others must not wash it away.
+        if let Some(interned) = self.payloads.get_mut(usize::from(place)).filter(|one| one.number == number) {
+            interned.credit = PROVEN;
         }
-        body.map(|body| (entry, body))
     }
 
     /// A cookie for an exchange that is not remembered here.
@@ -209,6 +256,13 @@ impl HalfOpens {
         true
     }
 
+    /// When the oldest is to be forgotten.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let oldest = self.order.front()?;
+        let at = self.peers.get(oldest).map_or(0, |entry| u64::from(entry.at));
+        Some(self.born + Duration::from_secs(at) + 2 * SLOT + Duration::from_secs(1))
+    }
+
     /// Forgets those whose cookies are no longer good.
     pub(super) fn expire(&mut self, now: Instant) {
         let oldest =
@@ -228,23 +282,35 @@ impl HalfOpens {
         mac.first_chunk::<2>().map_or(0, |octets| usize::from(u16::from_be_bytes(*octets)))
     }
 
+    /// The next payload without credit. The hand takes one credit of each that it passes, so that all its steps together
+    /// are at most as many as the credits that were given.
+    fn make_place(&mut self) -> usize {
+        loop {
+            let place = self.hand;
+            self.hand = (self.hand + 1) % self.payloads.len().max(1);
+            match self.payloads.get_mut(place) {
+                Some(interned) if interned.credit > 0 => interned.credit -= 1,
+                _ => return place,
+            }
+        }
+    }
+
     fn intern(&mut self, sa: &[u8]) -> (u16, u32) {
-        self.uses += 1;
         if let Some(place) = self.places.get(sa).copied()
             && let Some(interned) = self.payloads.get_mut(usize::from(place))
         {
-            interned.used = self.uses;
+            interned.credit = interned.credit.max(SHARED);
             return (place, interned.number);
         }
         let body: Arc<[u8]> = sa.into();
-        let number = self.uses as u32;
-        let fresh = Interned { body: Arc::clone(&body), number, used: self.uses };
+        self.interned = self.interned.wrapping_add(1);
+        let number = self.interned;
+        let fresh = Interned { body: Arc::clone(&body), number, credit: 0 };
         let place = if self.payloads.len() < MOST_PAYLOADS {
             self.payloads.push(fresh);
             self.payloads.len() - 1
         } else {
-            let stalest = self.payloads.iter().enumerate().min_by_key(|(_, interned)| interned.used);
-            let place = stalest.map_or(0, |(place, _)| place);
+            let place = self.make_place();
             if let Some(old) = self.payloads.get_mut(place) {
                 self.places.remove(&std::mem::replace(old, fresh).body);
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::config::Dial;
+use super::config::{Certificates, Dial};
 use super::event::{AssociationId, ConnectionId, Path, PeerIdentity};
 use super::quick::Quick;
 use crate::algorithm::Hash;
@@ -35,6 +35,8 @@ pub(super) const SET_UP: Duration = Duration::from_secs(30);
 pub(super) const REMEMBER: Duration = Duration::from_secs(60);
 /// Finished exchanges of phase 2 whose message ids are not taken again.
 const FINISHED: usize = 64;
+/// How long the responder keeps an association that keeps nothing.
+const IDLE: Duration = Duration::from_secs(150);
 
 /// What an association waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +90,10 @@ pub(super) struct Phase1 {
     pub(super) nat_echo: Option<Vec<u8>>,
     /// The peer says that it has no other associations with us.
     pub(super) initial_contact: bool,
+    /// What we prove ourselves with: settings that change meanwhile do not change it.
+    pub(super) certificates: Option<Certificates>,
+    /// Proofs that no key fitted.
+    pub(super) wrong_proofs: u32,
 }
 
 impl Phase1 {
@@ -189,6 +195,10 @@ pub(super) struct IkeSa {
     pub(super) forget_answer: Option<Instant>,
     pub(super) quicks: BTreeMap<u32, Box<Quick>>,
     finished: VecDeque<u32>,
+    /// Message ids of informational exchanges, the peer's and ours: what comes again is a replay or a reflection.
+    informed: VecDeque<u32>,
+    /// The source whose place it holds among those that are not authenticated.
+    pub(super) counted: Option<IpAddr>,
     pub(super) peer: Option<Arc<PeerIdentity>>,
     pub(super) peer_key: Option<(IpAddr, [u8; 16])>,
     pub(super) dial: Option<Arc<Dial>>,
@@ -202,6 +212,8 @@ pub(super) struct IkeSa {
     pub(super) rekey: Option<Instant>,
     /// A successor has taken over; this one goes at that time.
     pub(super) retires: Option<Instant>,
+    /// The one that is to take over.
+    pub(super) successor: Option<u64>,
     pub(super) heard: Instant,
     pub(super) dpd: DpdState,
     pub(super) reassembly: Option<Box<Reassembly>>,
@@ -233,6 +245,8 @@ impl IkeSa {
             forget_answer: None,
             quicks: BTreeMap::new(),
             finished: VecDeque::new(),
+            informed: VecDeque::new(),
+            counted: None,
             peer: None,
             peer_key: None,
             dial: None,
@@ -243,6 +257,7 @@ impl IkeSa {
             expires: None,
             rekey: None,
             retires: None,
+            successor: None,
             heard: now,
             dpd: DpdState::default(),
             reassembly: None,
@@ -267,6 +282,27 @@ impl IkeSa {
         self.finished.contains(&message_id)
     }
 
+    /// Notes the message id of an informational exchange; whether it is new.
+    pub(super) fn note_informational(&mut self, message_id: u32) -> bool {
+        if self.informed.contains(&message_id) {
+            return false;
+        }
+        if self.informed.len() == FINISHED {
+            self.informed.pop_front();
+        }
+        self.informed.push_back(message_id);
+        true
+    }
+
+    /// When a responder's association that keeps nothing goes.
+    pub(super) fn idle_due(&self) -> Option<Instant> {
+        let is_idle = self.is_established()
+            && !self.is_initiator
+            && self.associations.is_empty()
+            && self.quicks.is_empty();
+        is_idle.then(|| self.heard + IDLE)
+    }
+
     /// When it wants to be looked at, dead peer detection apart.
     pub(super) fn due(&self) -> Option<Instant> {
         let quick = self.quicks.values().filter_map(|quick| quick.due()).min();
@@ -277,6 +313,8 @@ impl IkeSa {
             self.expires,
             self.rekey,
             self.retires,
+            self.idle_due(),
+            self.reassembly.as_ref().and_then(|reassembly| reassembly.expires()),
             quick,
         ]
         .into_iter()

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::Endpoint;
 use super::event::{AssociationId, DownCause, Failure, Path};
 use super::ike::Stage;
+use super::install::way;
 use crate::crypto;
 use crate::esp::Spi;
 use crate::ikev1::header::{ExchangeType, Header};
@@ -37,6 +38,11 @@ impl Endpoint {
         let hash = payloads.one(Kind::Hash, "hash").ok().filter(|_| payloads.first() == Some(Kind::Hash))?;
         let expected = keys.authenticate(&[&header.message_id.to_be_bytes(), payloads.after_first()]);
         crypto::equal(&expected, hash).then_some(())?;
+        if !ike.note_informational(header.message_id) {
+            // Recorded and sent again, or one of ours come back: it says nothing of where the peer is, or that it is.
+            self.counters.repeated += 1;
+            return Some(());
+        }
         ike.heard = now;
         ike.path = path;
         for body in payloads.all(Kind::Notification) {
@@ -65,7 +71,8 @@ impl Endpoint {
     }
 
     fn have_same_peer(&self, one: u64, other: u64) -> bool {
-        let key = |id| self.ikes.get(&id).and_then(|ike| ike.peer_key);
+        // Behind one NAT others may have the same address and name, and differ in their ports.
+        let key = |id| self.ikes.get(&id).and_then(|ike| Some((ike.peer_key?, way(&ike.path))));
         key(one).is_some() && key(one) == key(other)
     }
 
@@ -79,7 +86,7 @@ impl Endpoint {
         if path.remote.ip() != ike.path.remote.ip() || !ike.is_initiator {
             return;
         }
-        let (connection, stage) = (ike.connection, ike.stage);
+        let stage = ike.stage;
         let errors = payloads.all(Kind::Notification).filter_map(|body| Notification::decode(body).ok());
         let Some(error) = errors.into_iter().find(|error| notify::is_error(error.kind)) else { return };
         let (stage, advice) = match (stage, error.kind) {
@@ -93,8 +100,7 @@ impl Endpoint {
             ),
             _ => ("in phase 1", "see the server's log"),
         };
-        self.fail(connection, path, Failure::Refused { notification: error.name(), stage, advice });
-        self.drop_ike(id);
+        self.give_up(id, Failure::Refused { notification: error.name(), stage, advice });
     }
 
     fn notified(&mut self, now: Instant, id: u64, path: Path, notification: &Notification<'_>) {
@@ -109,21 +115,17 @@ impl Endpoint {
                 }
             }
             kind::INITIAL_CONTACT => self.initial_contact(id),
-            error if notify::is_error(error) => self.refused(now, id, path, notification),
+            error if notify::is_error(error) => self.refused(now, id, notification),
             _ => {}
         }
     }
 
     /// A protected error: the peer takes none of what phase 2 offers.
-    fn refused(&mut self, _now: Instant, id: u64, path: Path, notification: &Notification<'_>) {
-        let Some(ike) = self.ikes.get_mut(&id) else { return };
+    fn refused(&mut self, now: Instant, id: u64, notification: &Notification<'_>) {
+        let Some(ike) = self.ikes.get(&id) else { return };
         let waiting =
             ike.quicks.iter().find(|(_, quick)| quick.stage == super::quick::QuickStage::WaitsForSecond);
-        let Some((message_id, association)) = waiting.map(|(id, quick)| (*id, quick.association)) else {
-            return;
-        };
-        let connection = ike.connection;
-        ike.finish_quick(message_id);
+        let Some(message_id) = waiting.map(|(id, _)| *id) else { return };
         let advice = match notification.kind {
             kind::NO_PROPOSAL_CHOSEN => "allow one of the transform sets on the server, or offer others",
             kind::INVALID_ID_INFORMATION => "the server wants other traffic selectors: see its log",
@@ -131,9 +133,7 @@ impl Endpoint {
         };
         let failure =
             Failure::Refused { notification: notification.name(), stage: "to the phase-2 proposals", advice };
-        if association.is_none() {
-            self.fail(connection, path, failure);
-        }
+        self.quick_failed(now, id, message_id, failure);
     }
 
     /// The peer takes ESP associations away, by the SPIs that it receives on. It may do so at any time and again.
@@ -141,7 +141,11 @@ impl Endpoint {
         let Some(ike) = self.ikes.get(&id) else { return };
         let mut candidates: Vec<AssociationId> = ike.associations.clone();
         if let Some(known) = ike.peer_key.and_then(|key| self.peers.get(&key)) {
-            candidates.extend(&known.associations);
+            let same_way = way(&ike.path);
+            let is_same = |id: &&AssociationId| {
+                self.associations.get(id).is_some_and(|entry| way(&entry.path) == same_way)
+            };
+            candidates.extend(known.associations.iter().filter(is_same));
         }
         candidates.sort_unstable();
         candidates.dedup();
@@ -181,7 +185,8 @@ impl Endpoint {
 
     fn send_protected(&mut self, id: u64, path: Path, rest: &Builder) {
         let message_id = self.entropy.u32() | 1;
-        let Some(ike) = self.ikes.get(&id) else { return };
+        let Some(ike) = self.ikes.get_mut(&id) else { return };
+        ike.note_informational(message_id);
         let Some(keys) = &ike.keys else { return };
         let (_, octets) = rest.chain();
         let hash = keys.authenticate(&[&message_id.to_be_bytes(), octets]);

@@ -36,13 +36,11 @@ impl Endpoint {
         dial: Arc<Dial>,
         connection: ConnectionId,
         waiting: Vec<Option<AssociationId>>,
-    ) {
+    ) -> Option<u64> {
         let Some(policy) = dial.policies.first().copied() else {
-            return self.fail(
-                Some(connection),
-                path,
-                Failure::Unsupported("there is no phase-1 proposal to offer"),
-            );
+            let words = "there is no phase-1 proposal to offer";
+            self.fail(Some(connection), path, Failure::Unsupported(words));
+            return None;
         };
         let mut initiator: [u8; 8] = self.entropy.array();
         let [first, .., last] = &mut initiator;
@@ -79,26 +77,11 @@ impl Endpoint {
             self.send_phase1(now, id, message, true);
         }
         self.arm_ike(id);
-    }
-
-    /// Aggressive mode, message 1.
-    pub(super) fn send_aggressive(&mut self, now: Instant, id: u64) {
-        let Some(ike) = self.ikes.get_mut(&id) else { return };
-        let (Some(dial), Some(phase1)) = (ike.dial.clone(), ike.phase1.as_deref()) else { return };
-        let mut builder = Builder::new();
-        builder
-            .add(Kind::Sa, &[&phase1.sa_i])
-            .add(Kind::KeyExchange, &[&phase1.public_i])
-            .add(Kind::Nonce, &[&phase1.nonce_i])
-            .add(Kind::Identification, &[&dial.identity.encode()]);
-        add_vendor_offers(&mut builder);
-        ike.stage = Stage::WaitsForSa;
-        let message = builder.finish(phase1_header(ike.cookies, ExchangeType::Aggressive));
-        self.send_phase1(now, id, message, true);
+        Some(id)
     }
 
     /// The policy that the responder chose; it must be one of ours.
-    fn chosen(dial: &Dial, sa: &[u8]) -> Result<Policy, PayloadError> {
+    pub(super) fn chosen(dial: &Dial, sa: &[u8]) -> Result<Policy, PayloadError> {
         const MALFORMED: PayloadError = PayloadError::Malformed("SA");
         let proposals = proposal::decode(sa)?;
         let [only] = proposals.as_slice() else { return Err(MALFORMED) };
@@ -111,7 +94,7 @@ impl Endpoint {
         ours.copied().ok_or(MALFORMED)
     }
 
-    fn set_responder(&mut self, id: u64, cookies: Cookies) {
+    pub(super) fn set_responder(&mut self, id: u64, cookies: Cookies) {
         self.initiating.remove(&cookies.initiator);
         self.by_cookies.insert(cookies, id);
         if let Some(ike) = self.ikes.get_mut(&id) {
@@ -204,80 +187,31 @@ impl Endpoint {
 
     /// Both public values are there: the shared secret is computed, and where there is a NAT the exchange goes on at
     /// the other port (RFC 3947 section 4).
-    fn secret_begins(&mut self, id: u64, parts: KeyParts, nat: nat::Nat) {
+    pub(super) fn secret_begins(&mut self, id: u64, parts: KeyParts, nat: nat::Nat) {
         let Some(ike) = self.ikes.get_mut(&id) else { return };
         let Some(dial) = ike.dial.clone() else { return };
         let Some(phase1) = ike.phase1.as_deref_mut() else { return };
         let Some(pair) = phase1.pair.take() else { return };
-        phase1.public_r = parts.public.clone();
+        phase1.public_r = parts.public;
         phase1.nonce_r = parts.nonce;
         phase1.requests = parts.requests;
         ike.nat = nat;
         ike.nat.local |= dial.force_udp && ike.vendor.nat_traversal.is_some();
         ike.stage = Stage::Shares;
         if dial.force_udp && ike.vendor.nat_traversal.is_none() {
-            let (connection, path) = (ike.connection, ike.path);
             let words =
                 "the server knows no NAT traversal (RFC 3947), so ESP cannot go in UDP: switch it on there";
-            self.fail(connection, path, Failure::Unsupported(words));
-            return self.drop_ike(id);
+            return self.give_up(id, Failure::Unsupported(words));
         }
         if ike.nat.found() && !ike.path.nat_t {
             ike.path.nat_t = true;
             ike.path.remote.set_port(dial.nat_t_port);
         }
-        let work = Work::Share { pair, peer: parts.public };
+        let work = Work::Share { pair, peer: parts.full_public };
         self.give_job(Job { owner: Owner { ike: id, message_id: None }, work });
     }
 
-    /// Aggressive mode, message 2: everything of the responder. Its hash is kept in the place of its SA, which nothing
-    /// needs any more.
-    pub(super) fn aggressive_answer(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) {
-        let Some(ike) = self.ikes.get_mut(&id) else { return };
-        let Some(dial) = ike.dial.clone() else { return };
-        if path.remote.ip() != ike.path.remote.ip() || header.cookies.responder == Cookie::ZERO {
-            self.counters.unauthentic += 1;
-            return;
-        }
-        let read = || -> Result<_, PayloadError> {
-            let payloads = Payloads::decode(header.next_payload, body)?;
-            let policy = Self::chosen(&dial, payloads.one(Kind::Sa, "SA")?)?;
-            let parts = KeyParts::read(&payloads, policy.group)?;
-            let vendor = Vendor::of(payloads.all(Kind::VendorId));
-            let nat = vendor.nat_traversal.and_then(|version| {
-                let bodies = payloads.all(version.detection_kind());
-                nat::detect(policy.hash, header.cookies, ike.path.local, ike.path.remote, bodies)
-            });
-            let identity = payloads.one(Kind::Identification, "identification")?.to_vec();
-            let hash = payloads.one(Kind::Hash, "hash")?.to_vec();
-            Ok((policy, vendor, parts, nat.unwrap_or_default(), identity, hash))
-        };
-        let Ok((policy, vendor, parts, nat, identity, hash)) = read() else {
-            self.counters.malformed += 1;
-            return;
-        };
-        ike.policy = policy;
-        ike.vendor = vendor;
-        ike.resend.received(message);
-        ike.resend.answered();
-        if let Some(phase1) = ike.phase1.as_deref_mut() {
-            phase1.peer_id = identity;
-            phase1.sa_r = hash;
-        }
-        self.set_responder(id, header.cookies);
-        self.secret_begins(id, parts, nat);
-        self.note_progress(now, id);
-    }
-
-    fn note_progress(&mut self, now: Instant, id: u64) {
+    pub(super) fn note_progress(&mut self, now: Instant, id: u64) {
         if let Some(ike) = self.ikes.get_mut(&id) {
             ike.heard = now;
         }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::association::{Association, Child, Totals};
-use super::event::{AssociationId, DownCause, Event, KeyLog, Path, PeerIdentity};
+use super::event::{AssociationId, Event, KeyLog, Path, PeerIdentity};
 use super::proof::hexadecimal;
-use super::{Endpoint, Known, L2TP_PORT, Timer};
+use super::quick::QuickStage;
+use super::{Endpoint, L2TP_PORT, Timer};
 use crate::algorithm::Hash;
 use crate::crypto;
 use crate::esp::{InboundSa, OutboundSa, Spi};
@@ -21,7 +22,11 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// What a client may take from an association to its first L2TP message.
 const QUIET: Duration = Duration::from_secs(30);
 /// How long a client without ESP associations is waited for while it has an ISAKMP association.
-const DORMANT: Duration = Duration::from_secs(60);
+pub(super) const DORMANT: Duration = Duration::from_secs(60);
+/// Pairs of one association at once.
+const MOST_CHILDREN: usize = 8;
+/// Associations that one ISAKMP association keeps.
+const MOST_ASSOCIATIONS: usize = 16;
 
 impl Endpoint {
     /// Makes a pair of ESP associations of an exchange, in the association that it belongs to or in a new one.
@@ -38,8 +43,10 @@ impl Endpoint {
         let default_life = ike.dial.as_ref().map_or(self.config.sa_lifetime, |dial| dial.sa_lifetime);
         let life = offer.life.seconds.map_or(default_life, Duration::from_secs);
         let is_initiator = ike.is_initiator && ike.dial.is_some();
+        // The one who dialled rekeys before the agreed amount; the other only where that did not happen.
+        let share = if is_initiator { 19 } else { 22 };
         // The client's clock decides; ours only keeps what it has forgotten from staying for ever.
-        let life = life.min(Duration::from_secs(365 * 86_400));
+        let life = life.clamp(Duration::from_secs(1), Duration::from_secs(365 * 86_400));
         let child = Child {
             spi_in: quick.spi_in,
             spi_out,
@@ -49,8 +56,13 @@ impl Endpoint {
             confirmed: false,
             expires: now + if is_initiator { life } else { life.max(SHORTEST) + MARGIN },
             rekey: is_initiator.then(|| now + life.mul_f64(0.8)),
-            octets: offer.life.kilobytes.map(|kilobytes| kilobytes.saturating_mul(1024) / 20 * 19),
+            octets: offer
+                .life
+                .kilobytes
+                .map(|kilobytes| (kilobytes.saturating_mul(256) / 5).saturating_mul(share)),
             rekeying: false,
+            is_used_up: false,
+            ike: id,
         };
         if self.config.log_keys {
             self.log_esp(id, message_id, &keymat_in, &keymat_out);
@@ -60,25 +72,50 @@ impl Endpoint {
             Some(association) if self.associations.contains_key(&association) => association,
             _ => self.find_or_make(now, id, message_id)?,
         };
+        self.make_room(association);
         let entry = self.associations.get_mut(&association)?;
         entry.children.push(child);
-        entry.ike = Some(id);
-        entry.dormant_until = None;
-        let old_path = entry.path;
-        let ike = self.ikes.get_mut(&id)?;
-        if let Some(quick) = ike.quicks.get_mut(&message_id) {
+        if let Some(quick) = self.ikes.get_mut(&id)?.quicks.get_mut(&message_id) {
             quick.association = Some(association);
         }
-        if !ike.associations.contains(&association) {
-            ike.associations.push(association);
-        }
-        let path = ike.path;
         self.by_spi.insert(spi, association);
-        if old_path != path {
-            self.follow(association, path);
-        }
         self.arm_association(association);
         Some(())
+    }
+
+    /// A peer that negotiates again and again without a Delete loses its oldest pairs.
+    fn make_room(&mut self, id: AssociationId) {
+        let Some(association) = self.associations.get(&id) else { return };
+        if association.children.len() < MOST_CHILDREN {
+            return;
+        }
+        let current = association.children.iter().rev().find(|child| child.confirmed);
+        let current = current.map(|child| child.spi_in);
+        let oldest = association.children.iter().find(|child| Some(child.spi_in) != current);
+        let Some((spi, ike)) = oldest.map(|child| (child.spi_in, child.ike)) else { return };
+        self.remove_child(id, spi);
+        if self.ikes.contains_key(&ike) {
+            self.send_delete(ike, &Delete::Esp(vec![spi.get()]));
+        }
+    }
+
+    /// Keys are confirmed: from now on the association is kept by the ISAKMP association that negotiated them, and the
+    /// peer is where that one has it.
+    fn hand_over(&mut self, id: AssociationId, ike: u64, path: Option<Path>) {
+        let Some(entry) = self.associations.get_mut(&id) else { return };
+        entry.dormant_until = None;
+        let (old, old_path) = (entry.ike, entry.path);
+        let Some(new) = self.ikes.get_mut(&ike) else { return };
+        entry.ike = Some(ike);
+        if !new.associations.contains(&id) {
+            new.associations.push(id);
+        }
+        if let Some(old) = old.filter(|old| *old != ike).and_then(|old| self.ikes.get_mut(&old)) {
+            old.associations.retain(|other| *other != id);
+        }
+        if let Some(path) = path.filter(|path| *path != old_path) {
+            self.follow(id, path);
+        }
     }
 
     fn log_esp(&mut self, id: u64, message_id: u32, keymat_in: &[u8], keymat_out: &[u8]) {
@@ -108,10 +145,21 @@ impl Endpoint {
         let ike = self.ikes.get(&id)?;
         let quick = ike.quicks.get(&message_id)?;
         let peer = ike.peer.clone()?;
-        let path = ike.path;
+        let path = quick.path;
         let key = (way(&path), traffic_of(&peer, quick.ids.as_ref()));
-        if let Some(known) = self.by_key.get(&key).copied().filter(|_| !ike.is_initiator) {
+        // What this ISAKMP association keeps is this peer's, wherever it has moved to. Where we dialled there is but one.
+        let is_same = |association: &&AssociationId| {
+            ike.is_initiator || self.associations.get(association).is_some_and(|entry| entry.key.1 == key.1)
+        };
+        let kept = ike.associations.iter().find(is_same).copied();
+        if let Some(known) = kept.or_else(|| self.by_key.get(&key).copied().filter(|_| !ike.is_initiator)) {
             return Some(known);
+        }
+        if ike.associations.len() >= MOST_ASSOCIATIONS
+            || self.associations.len() >= self.config.max_associations
+        {
+            self.counters.unauthenticated_limited += 1;
+            return None;
         }
         let offer = quick.offer?;
         let address = |id: Option<&Identification>, or: IpAddr| id.and_then(Identification::ip).unwrap_or(or);
@@ -160,236 +208,68 @@ impl Endpoint {
             dormant_until: None,
             dial: ike.dial.clone(),
             connection: ike.connection,
+            successor: None,
             armed: None,
         };
         self.peers.entry(entry.peer_key).or_default().associations.push(association);
         self.associations.insert(association, Box::new(entry));
         self.by_key.insert(key, association);
+        if let Some(ike) = self.ikes.get_mut(&id) {
+            ike.associations.push(association);
+        }
         Some(association)
     }
 
     /// The peer has the keys of a pair: packets leave by it from now on, and the old ones only receive.
     pub(super) fn confirm(&mut self, now: Instant, id: AssociationId, spi: u32) {
         let Some(association) = self.associations.get_mut(&id) else { return };
-        let Some(child) = association.children.iter_mut().find(|child| child.spi_in.get() == spi) else {
+        let Some(at) = association.children.iter().position(|child| child.spi_in.get() == spi) else {
             return;
         };
+        let (older, rest) = association.children.split_at_mut(at);
+        let Some((child, newer)) = rest.split_first_mut() else { return };
         if std::mem::replace(&mut child.confirmed, true) {
             return;
         }
-        let set = child.set;
-        for old in association.children.iter_mut().filter(|child| child.spi_in.get() != spi) {
-            // Replaced: not to be rekeyed again.
-            old.rekeying = true;
-        }
+        let (set, by) = (child.set, child.ike);
+        // Replaced: not to be rekeyed again.
+        older.iter_mut().for_each(|old| old.rekeying = true);
+        child.rekeying = newer.iter().any(|newer| newer.confirmed);
         let (peer, path, connection) =
             (Arc::clone(&association.peer), association.path, association.connection);
         if std::mem::replace(&mut association.up, true) {
             association.rekeyed += 1;
             self.counters.rekeyed += 1;
             self.events.push_back(Event::AssociationRekeyed { association: id });
-            self.retire_old(now, id, spi);
+            self.retire_old(now, id, at);
         } else {
             association.quiet_due = Some(now + QUIET);
             self.counters.up += 1;
             self.events.push_back(Event::AssociationUp { association: id, connection, peer, path, set });
         }
-        let ike = self.associations.get(&id).and_then(|association| association.ike);
-        if let Some(ike) = ike.and_then(|ike| self.ikes.get_mut(&ike)) {
+        let mut path = None;
+        if let Some(ike) = self.ikes.get_mut(&by) {
             // A pair that its first packet has confirmed needs the third message no more.
-            let done = ike.quicks.iter().find(|(_, quick)| quick.spi_in.get() == spi);
-            if let Some(message_id) = done.map(|(message_id, _)| *message_id)
-                && !ike.is_initiator
-            {
-                ike.finish_quick(message_id);
+            let waiting = ike
+                .quicks
+                .iter()
+                .find(|(_, quick)| quick.spi_in.get() == spi && quick.stage == QuickStage::WaitsForThird);
+            match waiting.map(|(message_id, _)| *message_id) {
+                Some(message_id) => ike.finish_quick(message_id),
+                None => path = Some(ike.path),
             }
         }
+        self.hand_over(id, by, path);
         self.arm_association(id);
     }
 
     /// As the one who rekeys: old pairs go a little later, when nothing of them can be on the way any more.
-    fn retire_old(&mut self, now: Instant, id: AssociationId, spi: u32) {
+    fn retire_old(&mut self, now: Instant, id: AssociationId, older: usize) {
         let Some(association) = self.associations.get_mut(&id) else { return };
         if association.dial.is_some() {
-            for child in association.children.iter_mut().filter(|child| child.spi_in.get() != spi) {
+            for child in association.children.iter_mut().take(older) {
                 child.expires = child.expires.min(now + Duration::from_secs(5));
             }
-        }
-    }
-
-    /// Takes one pair away, by either of its SPIs.
-    pub(super) fn remove_child(&mut self, id: AssociationId, spi_in: Spi) {
-        self.by_spi.remove(&spi_in.get());
-        if let Some(association) = self.associations.get_mut(&id) {
-            association.take_child(spi_in);
-        }
-    }
-
-    /// An association has lost its last pair: it waits for a new one as long as its peer is still there.
-    pub(super) fn without_children(&mut self, now: Instant, id: AssociationId, cause: DownCause) {
-        let Some(association) = self.associations.get_mut(&id) else { return };
-        if !association.children.is_empty() {
-            return self.arm_association(id);
-        }
-        let has_ike = association.ike.is_some_and(|ike| self.ikes.contains_key(&ike));
-        if has_ike && association.up {
-            association.dormant_until = Some(now + DORMANT);
-            self.arm_association(id);
-        } else {
-            self.end(id, cause);
-        }
-    }
-
-    /// Ends an association, without a word to the peer.
-    pub(super) fn end(&mut self, id: AssociationId, cause: DownCause) {
-        let Some(association) = self.associations.remove(&id) else { return };
-        if self.by_key.get(&association.key) == Some(&id) {
-            self.by_key.remove(&association.key);
-        }
-        self.forget_peer(association.peer_key, |known| known.associations.retain(|other| *other != id));
-        for child in &association.children {
-            self.by_spi.remove(&child.spi_in.get());
-        }
-        if let Some(ike) = association.ike.and_then(|ike| self.ikes.get_mut(&ike)) {
-            ike.associations.retain(|other| *other != id);
-        }
-        if association.up {
-            self.events.push_back(Event::AssociationDown { association: id, cause });
-        }
-    }
-
-    /// Ends an association and tells the peer: its ESP associations are deleted, and its ISAKMP association where it
-    /// keeps no other.
-    pub fn close(&mut self, now: Instant, id: AssociationId) {
-        let Some(association) = self.associations.get(&id) else { return };
-        let spis: Vec<_> = association.children.iter().map(|child| child.spi_in.get()).collect();
-        let ike = association.ike;
-        self.end(id, DownCause::Closed);
-        let Some(ike) = ike.filter(|ike| self.ikes.contains_key(ike)) else { return };
-        if !spis.is_empty() {
-            self.send_delete(ike, &Delete::Esp(spis));
-        }
-        let is_idle =
-            self.ikes.get(&ike).is_some_and(|ike| ike.associations.is_empty() && ike.quicks.is_empty());
-        if is_idle {
-            self.close_ike(now, ike);
-        }
-    }
-
-    /// Ends everything and tells every peer.
-    pub fn close_all(&mut self, now: Instant) {
-        let all: Vec<_> = self.associations.keys().copied().collect();
-        all.into_iter().for_each(|id| self.close(now, id));
-        let rest: Vec<_> = self.ikes.keys().copied().collect();
-        rest.into_iter().for_each(|id| self.close_ike(now, id));
-    }
-
-    pub(super) fn close_ike(&mut self, _now: Instant, id: u64) {
-        if let Some(ike) = self.ikes.get(&id).filter(|ike| ike.is_established()) {
-            let cookies = ike.cookies;
-            self.send_delete(id, &Delete::Isakmp(vec![cookies]));
-        }
-        self.drop_ike(id);
-    }
-
-    /// Forgets an ISAKMP association. What it keeps lives on, as long as it has keys of its own.
-    pub(super) fn drop_ike(&mut self, id: u64) {
-        let Some(ike) = self.ikes.remove(&id) else { return };
-        if self.by_cookies.get(&ike.cookies) == Some(&id) {
-            self.by_cookies.remove(&ike.cookies);
-        }
-        self.initiating.remove(&ike.cookies.initiator);
-        if let Some(key) = ike.peer_key {
-            self.forget_peer(key, |known| known.ikes.retain(|other| *other != id));
-        }
-        if !ike.is_established() && !ike.is_initiator {
-            self.unauthenticated = self.unauthenticated.saturating_sub(1);
-            self.half_opens.release(ike.path.remote.ip());
-        }
-        for quick in ike.quicks.values() {
-            let unfinished = quick.association.and_then(|id| {
-                let association = self.associations.get(&id)?;
-                association
-                    .children
-                    .iter()
-                    .any(|child| child.spi_in == quick.spi_in && !child.confirmed)
-                    .then_some(id)
-            });
-            if let Some(association) = unfinished {
-                self.remove_child(association, quick.spi_in);
-            }
-        }
-        for association in ike.associations {
-            if let Some(entry) = self.associations.get_mut(&association).filter(|entry| entry.ike == Some(id))
-            {
-                entry.ike = None;
-                if entry.children.is_empty() {
-                    self.end(association, DownCause::DeletedByPeer);
-                }
-            }
-        }
-    }
-
-    fn forget_peer(&mut self, key: (IpAddr, [u8; 16]), forget: impl FnOnce(&mut Known)) {
-        if let Some(known) = self.peers.get_mut(&key) {
-            forget(known);
-            if known.ikes.is_empty() && known.associations.is_empty() {
-                self.peers.remove(&key);
-            }
-        }
-    }
-
-    /// The peer says that it has begun anew: what it had before is gone. Another client behind the same NAT has another
-    /// port and is left alone.
-    pub(super) fn initial_contact(&mut self, id: u64) {
-        let Some(ike) = self.ikes.get(&id) else { return };
-        let (Some(key), path) = (ike.peer_key, ike.path) else { return };
-        let known = self.peers.get(&key).cloned().unwrap_or_default();
-        for association in known.associations {
-            let Some(entry) = self.associations.get(&association) else { continue };
-            let (is_same, old) = (way(&entry.path) == way(&path), entry.ike);
-            if is_same && old != Some(id) {
-                self.end(association, DownCause::InitialContact);
-                if let Some(old) = old {
-                    self.drop_ike(old);
-                }
-            }
-        }
-    }
-
-    /// A new ISAKMP association takes over what older ones of the same peer keep.
-    pub(super) fn succeed(&mut self, now: Instant, id: u64) {
-        let Some(ike) = self.ikes.get_mut(&id) else { return };
-        let Some(peer) = ike.peer.clone() else { return };
-        let (path, is_initiator, connection) = (ike.path, ike.is_initiator, ike.connection);
-        let key = peer_key(&path, &peer);
-        ike.peer_key = Some(key);
-        let known = self.peers.entry(key).or_default();
-        let older = std::mem::replace(&mut known.ikes, Vec::new());
-        known.ikes = older.iter().copied().chain([id]).collect();
-        let mut taken = Vec::new();
-        for other in older {
-            let Some(old) = self.ikes.get_mut(&other) else { continue };
-            let is_succeeded = old.is_initiator == is_initiator
-                && old.connection == connection
-                && way(&old.path) == way(&path);
-            if !is_succeeded {
-                continue;
-            }
-            taken.append(&mut old.associations);
-            if is_initiator {
-                old.rekey = None;
-                old.retires = Some(now + Duration::from_secs(5));
-            }
-            self.arm_ike(other);
-        }
-        for association in &taken {
-            if let Some(entry) = self.associations.get_mut(association) {
-                entry.ike = Some(id);
-            }
-        }
-        if let Some(ike) = self.ikes.get_mut(&id) {
-            ike.associations.append(&mut taken);
         }
     }
 

@@ -67,6 +67,19 @@ impl Endpoint {
         self.send_raw(path, &message);
     }
 
+    /// Phase 1 has failed. Where it was to replace another one, that one is still there and nobody is told.
+    pub(super) fn give_up(&mut self, id: u64, failure: Failure) {
+        let Some(ike) = self.ikes.get_mut(&id) else { return };
+        let is_rekeying = ike.is_initiator && !ike.waiting.contains(&None);
+        ike.waiting.clear();
+        let (connection, path) = (ike.connection, ike.path);
+        match is_rekeying {
+            true => self.counters.failed += 1,
+            false => self.fail(connection, path, failure),
+        }
+        self.drop_ike(id);
+    }
+
     pub(super) fn fail(&mut self, connection: Option<ConnectionId>, path: Path, failure: Failure) {
         self.counters.failed += 1;
         self.events.push_back(Event::Failed { connection, path, failure });

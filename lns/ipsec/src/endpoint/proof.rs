@@ -14,16 +14,17 @@ use super::job::{Job, Owner, Sign, Unproved, Verify, Work};
 use super::messages::phase1_header;
 use crate::algorithm::Authentication;
 use crate::crypto;
-use crate::ikev1::header::{ExchangeType, Header};
+use crate::ikev1::header::ExchangeType;
 use crate::ikev1::identification::{Identification, kind as id_kind};
 use crate::ikev1::keys::Keys;
-use crate::ikev1::nat;
-use crate::ikev1::notify::{Notification, kind as notification};
+use crate::ikev1::notify::{Delete, Notification, kind as notification};
 use crate::ikev1::payload::{Builder, Kind, Payloads};
 use crate::ikev1::proposal::protocol;
 
 /// How much longer than the initiator the responder keeps an association, so that it is never the first to let go.
 const MARGIN: Duration = Duration::from_secs(60);
+/// Proofs of one peer that are tried, each against all keys.
+const MOST_PROOFS: u32 = 16;
 
 /// A proof that was decrypted: identity, and hash or signature.
 struct Proven {
@@ -78,13 +79,14 @@ impl Endpoint {
                 }
             }
             Authentication::RsaSignature => {
-                if self.by_signature(id, path, next_payload, body, message).is_none() {
+                if self.by_signature(now, id, path, next_payload, body, message).is_none() {
                     self.counters.unauthentic += 1;
                 }
             }
         }
     }
 
+    /// Told once for an exchange: its peer repeats itself.
     fn wrong_key(&mut self, id: u64, path: Path) {
         self.counters.unauthentic += 1;
         let tunnel_group = Arc::clone(&self.config.default_group);
@@ -106,6 +108,12 @@ impl Endpoint {
     ) -> Option<()> {
         let config = Arc::clone(&self.config);
         let ike = self.ikes.get_mut(&id)?;
+        let phase1 = ike.phase1.as_deref_mut()?;
+        // Each costs as much as all keys together.
+        if phase1.wrong_proofs >= MOST_PROOFS {
+            return None;
+        }
+        phase1.wrong_proofs += 1;
         let phase1 = ike.phase1.as_deref()?;
         let exchange = phase1.exchange(ike.cookies);
         let (hash, cipher) = (ike.policy.hash, ike.policy.cipher);
@@ -154,6 +162,7 @@ impl Endpoint {
     /// Reads a proof by signature and has it checked, with our own made right after.
     fn by_signature(
         &mut self,
+        now: Instant,
         id: u64,
         path: Path,
         next_payload: u8,
@@ -187,9 +196,12 @@ impl Endpoint {
         phase1.peer_id = proven.id;
         phase1.initial_contact = proven.initial_contact;
         phase1.requests.extend(proven.requests);
+        phase1.certificates = Some(certificates);
         ike.vector = proven.vector;
         ike.keys = Some(keys);
         ike.path = path;
+        // The fourth message is answered; there is nothing to send again until ours is made.
+        ike.resend.sends(now, Vec::new(), false);
         ike.resend.received(message);
         ike.stage = Stage::Proves;
         let work = Work::Prove { verify: Some(Box::new(verify)), sign: Some(sign) };
@@ -200,7 +212,7 @@ impl Endpoint {
     /// Our side's key material is complete: as initiator, prove who we are.
     pub(super) fn key_agreed(&mut self, now: Instant, id: u64) {
         if self.prove_as_initiator(now, id).is_none() {
-            self.drop_ike(id);
+            self.give_up(id, Failure::Unsupported("what the server sent makes no keys"));
         }
     }
 
@@ -250,10 +262,8 @@ impl Endpoint {
             return;
         };
         let Some(signature) = signature else {
-            let (connection, path) = (ike.connection, ike.path);
             let words = "our private key does not sign: check the key file";
-            self.fail(connection, path, Failure::Unsupported(words));
-            return self.drop_ike(id);
+            return self.give_up(id, Failure::Unsupported(words));
         };
         let mut builder = Builder::new();
         builder.add(Kind::Identification, &[&certificate_id(certificates.identity.subject_der())]);
@@ -299,16 +309,16 @@ impl Endpoint {
         let proven = open_proof(keys, &ike.vector, next_payload_of(message), body)?;
         let phase1 = ike.phase1.as_deref_mut()?;
         let expected = keys.proof(&phase1.exchange(ike.cookies), false, &phase1.sa_i, &proven.id);
-        ike.path = path;
         match &dial.proof {
             Proof::PresharedKey(_) => {
                 if !crypto::equal(&expected, proven.hash.as_deref()?) {
                     return None;
                 }
+                let name = Identification::decode(&proven.id).ok()?.to_string();
+                ike.path = path;
                 ike.vector = proven.vector;
                 ike.resend.received(message);
                 ike.resend.answered();
-                let name = Identification::decode(&proven.id).ok()?.to_string();
                 let peer = PeerIdentity {
                     name,
                     tunnel_group: "".into(),
@@ -328,6 +338,7 @@ impl Endpoint {
                     host: dial.server_name.clone(),
                 };
                 phase1.peer_id = proven.id;
+                ike.path = path;
                 ike.vector = proven.vector;
                 ike.resend.received(message);
                 ike.resend.answered();
@@ -348,8 +359,7 @@ impl Endpoint {
         signature: Option<Vec<u8>>,
     ) {
         let Some(ike) = self.ikes.get(&id) else { return };
-        let (connection, path, cookies, is_initiator) =
-            (ike.connection, ike.path, ike.cookies, ike.is_initiator);
+        let (path, cookies, is_initiator) = (ike.path, ike.cookies, ike.is_initiator);
         let identity = ike.phase1.as_deref().map(|phase1| phase1.peer_id.clone()).unwrap_or_default();
         let peer = match peer {
             Some(Ok(peer)) => peer,
@@ -362,9 +372,11 @@ impl Endpoint {
                         Failure::UnknownIdentity { identity: name, subject }
                     }
                 };
-                self.notify_in_clear(path, cookies, notification::INVALID_CERTIFICATE);
-                self.fail(connection, path, failure);
-                return self.drop_ike(id);
+                match is_initiator {
+                    true => self.unsay(id),
+                    false => self.notify_in_clear(path, cookies, notification::INVALID_CERTIFICATE),
+                }
+                return self.give_up(id, failure);
             }
             None => return,
         };
@@ -374,15 +386,24 @@ impl Endpoint {
         let identity = PeerIdentity { name: subject, tunnel_group, proof, id: identity };
         if !is_initiator && self.send_sixth_signed(now, id, signature).is_none() {
             let words = "our private key does not sign: check private-key in [ipsec.certificate]";
-            self.fail(None, path, Failure::Unsupported(words));
-            return self.drop_ike(id);
+            return self.give_up(id, Failure::Unsupported(words));
         }
         self.established(now, id, identity);
     }
 
+    /// A responder that proved nothing believes that phase 1 is done, and listens to nothing in clear any more.
+    fn unsay(&mut self, id: u64) {
+        let Some(ike) = self.ikes.get_mut(&id) else { return };
+        let cookies = ike.cookies;
+        if let Some(keys) = &mut ike.keys {
+            keys.set_phase1_vector(&ike.vector);
+        }
+        self.send_delete(id, &Delete::Isakmp(vec![cookies]));
+    }
+
     fn send_sixth_signed(&mut self, now: Instant, id: u64, signature: Option<Vec<u8>>) -> Option<()> {
-        let certificates = self.config.certificates.clone()?;
         let ike = self.ikes.get_mut(&id)?;
+        let certificates = ike.phase1.as_deref_mut()?.certificates.take()?;
         let mut builder = Builder::new();
         builder.add(Kind::Identification, &[&certificate_id(certificates.identity.subject_der())]);
         for certificate in certificates.to_send() {
@@ -411,118 +432,8 @@ impl Endpoint {
             .unwrap_or_else(|| Arc::clone(&self.config.default_group))
     }
 
-    /// Aggressive mode, message 3 at the initiator: the responder's hash is checked, ours sent.
-    fn prove_aggressively(&mut self, now: Instant, id: u64) -> Option<()> {
-        let random = self.entropy.array();
-        let ike = self.ikes.get_mut(&id)?;
-        let dial = ike.dial.clone()?;
-        let keys = ike.keys.as_ref()?;
-        let phase1 = ike.phase1.as_deref()?;
-        let exchange = phase1.exchange(ike.cookies);
-        let expected = keys.proof(&exchange, false, &phase1.sa_i, &phase1.peer_id);
-        let (connection, path) = (ike.connection, ike.path);
-        if !crypto::equal(&expected, &phase1.sa_r) {
-            let tunnel_group = dial.identity.to_string().as_str().into();
-            self.fail(connection, path, Failure::WrongKey { tunnel_group });
-            return None;
-        }
-        let proof = keys.proof(&exchange, true, &phase1.sa_i, &dial.identity.encode());
-        let mut builder = Builder::new();
-        builder.add(Kind::Hash, &[&proof]);
-        super::messages::add_nat_detection(&mut builder, ike, dial.force_udp, None, random);
-        let header = phase1_header(ike.cookies, ExchangeType::Aggressive);
-        let message = keys.seal(header, &builder, &mut ike.vector);
-        let name = Identification::decode(&phase1.peer_id).ok()?.to_string();
-        let peer = PeerIdentity {
-            name,
-            tunnel_group: "".into(),
-            proof: "the pre-shared key".into(),
-            id: phase1.peer_id.clone(),
-        };
-        self.send_phase1(now, id, message, false);
-        self.established(now, id, peer);
-        Some(())
-    }
-
-    /// Aggressive mode, message 3 at the responder: the initiator's proof, encrypted or not.
-    pub(super) fn aggressive_hash(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) {
-        if header.exchange != ExchangeType::Aggressive {
-            self.counters.out_of_turn += 1;
-        } else if self.read_aggressive_hash(now, id, path, header, body, message).is_none() {
-            self.counters.unauthentic += 1;
-        }
-    }
-
-    fn read_aggressive_hash(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) -> Option<()> {
-        let ike = self.ikes.get_mut(&id)?;
-        let keys = ike.keys.as_ref()?;
-        let opened = header.is_encrypted().then(|| keys.open(&ike.vector, body));
-        let (clear, vector) = match opened {
-            Some(opened) => {
-                let (clear, vector) = opened?;
-                (clear, Some(vector))
-            }
-            None => (zeroize::Zeroizing::new(body.to_vec()), None),
-        };
-        let payloads = Payloads::decode(header.next_payload, &clear).ok()?;
-        let hash = payloads.one(Kind::Hash, "hash").ok()?;
-        let phase1 = ike.phase1.as_deref_mut()?;
-        let expected = keys.proof(&phase1.exchange(ike.cookies), true, &phase1.sa_i, &phase1.peer_id);
-        if !crypto::equal(&expected, hash) {
-            return None;
-        }
-        if let Some(version) = ike.vendor.nat_traversal
-            && let Some(nat) = nat::detect(
-                ike.policy.hash,
-                ike.cookies,
-                path.local,
-                path.remote,
-                payloads.all(version.detection_kind()),
-            )
-        {
-            ike.nat = nat::Nat { local: nat.local, remote: nat.remote || ike.nat.remote };
-        }
-        phase1.initial_contact = payloads
-            .all(Kind::Notification)
-            .filter_map(|body| Notification::decode(body).ok())
-            .any(|notification| notification.kind == notification::INITIAL_CONTACT);
-        let identity = Identification::decode(&phase1.peer_id).ok()?;
-        let (group, number) = phase1.key.clone()?;
-        let peer = PeerIdentity {
-            name: identity.to_string(),
-            proof: format!("pre-shared key {number} of {group}, in aggressive mode"),
-            tunnel_group: group,
-            id: phase1.peer_id.clone(),
-        };
-        if let Some(vector) = vector {
-            ike.vector = vector;
-        }
-        ike.path = path;
-        // There is no fourth message: a repeated third one needs no answer.
-        ike.resend.sends(now, Vec::new(), false);
-        ike.resend.received(message);
-        self.established(now, id, peer);
-        Some(())
-    }
-
     /// Phase 1 is done.
-    fn established(&mut self, now: Instant, id: u64, peer: PeerIdentity) {
+    pub(super) fn established(&mut self, now: Instant, id: u64, peer: PeerIdentity) {
         let default_life = self.config.policies.iter();
         let Some(ike) = self.ikes.get_mut(&id) else { return };
         let lifetime = match ike.policy.lifetime {
@@ -558,12 +469,9 @@ impl Endpoint {
             }
         }
         let initial_contact = ike.phase1.take().is_some_and(|phase1| phase1.initial_contact);
-        let (path, policy, is_initiator) = (ike.path, ike.policy, ike.is_initiator);
+        let (path, policy) = (ike.path, ike.policy);
         let waiting = std::mem::take(&mut ike.waiting);
-        if !is_initiator {
-            self.unauthenticated = self.unauthenticated.saturating_sub(1);
-            self.half_opens.release(path.remote.ip());
-        }
+        self.discount(id);
         self.counters.authenticated += 1;
         if let Some(ike) = self.ikes.get_mut(&id) {
             ike.peer_key = Some(peer_key(&path, &peer));

@@ -1,12 +1,14 @@
 //! Phase 2: quick mode (RFC 2409 section 5.5), at either end.
 
+mod initiator;
+
 use std::net::IpAddr;
 use std::time::Instant;
 
 use super::event::{AssociationId, Failure, Path};
-use super::ike::{IkeSa, Resend};
+use super::ike::{IkeSa, Resend, Stage};
 use super::job::{Job, Outcome, Owner, Work};
-use super::responder::OUR_NONCE;
+use super::responder::{NONCE, OUR_NONCE};
 use super::{Endpoint, L2TP_PORT};
 use crate::algorithm::{Group, Mode};
 use crate::crypto;
@@ -18,7 +20,7 @@ use crate::ikev1::keys::Keys;
 use crate::ikev1::notify::kind as notification;
 use crate::ikev1::payload::{Builder, Kind, Payloads};
 use crate::ikev1::proposal::{self, protocol};
-use crate::ikev1::selection::{self, Encapsulation, Phase2, Phase2Rules};
+use crate::ikev1::selection::{self, Phase2, Phase2Rules};
 
 /// Exchanges of one peer under way at once.
 const MOST_QUICKS: usize = 8;
@@ -38,6 +40,8 @@ pub(super) enum QuickStage {
     WaitsForSecond,
     /// Initiator with PFS: the shared secret is being computed.
     Shares,
+    /// Initiator: nothing; the third message is kept for a responder that has not heard it.
+    Done,
 }
 
 /// One exchange.
@@ -112,6 +116,11 @@ impl Endpoint {
         message: &[u8],
     ) {
         let Some(ike) = self.ikes.get_mut(&id) else { return };
+        if ike.stage == Stage::WaitsForHash {
+            // The peer went on, and we have not heard its proof: a repeated second message makes it repeat the third.
+            self.counters.out_of_turn += 1;
+            return self.send_again(id, None);
+        }
         if !ike.is_established() || !header.is_encrypted() || header.message_id == 0 {
             self.counters.out_of_turn += 1;
             return;
@@ -120,7 +129,8 @@ impl Endpoint {
             self.counters.repeated += 1;
             return;
         }
-        let are_many = ike.quicks.len() >= MOST_QUICKS;
+        let going_on = ike.quicks.values().filter(|quick| quick.stage != QuickStage::Done);
+        let are_many = going_on.count() >= MOST_QUICKS;
         let outcome = match ike.quicks.get_mut(&header.message_id) {
             Some(quick) if quick.resend.is_repeated(message) => {
                 self.counters.repeated += 1;
@@ -135,7 +145,7 @@ impl Endpoint {
             Some(quick) => match quick.stage {
                 QuickStage::WaitsForThird => self.quick_third(now, id, path, header, body),
                 QuickStage::WaitsForSecond => self.quick_second(now, id, path, header, body, message),
-                QuickStage::MakesKey | QuickStage::MakesPair | QuickStage::Shares => None,
+                QuickStage::MakesKey | QuickStage::MakesPair | QuickStage::Shares | QuickStage::Done => None,
             },
             None if are_many => {
                 self.counters.jobs_refused += 1;
@@ -171,17 +181,16 @@ impl Endpoint {
     ) -> Option<()> {
         let ike = self.ikes.get_mut(&id)?;
         let first = Self::open_first(ike, header, body)?;
-        ike.heard = now;
-        ike.path = path;
+        // It may be an old one, sent again from anywhere: the third message will tell. It is answered where it came from.
         let (nat, connection) = (ike.nat, ike.connection);
+        let dial = ike.dial.clone();
         let payloads = Payloads::decode(first.next_payload, &first.clear).ok()?;
         let sa = payloads.one(Kind::Sa, "SA").ok()?;
         let proposals = proposal::decode(sa).ok()?;
-        let nonce_i =
-            payloads.one(Kind::Nonce, "nonce").ok().filter(|nonce| (8..=256).contains(&nonce.len()))?;
+        let nonce_i = payloads.one(Kind::Nonce, "nonce").ok().filter(|nonce| NONCE.contains(&nonce.len()))?;
         let groups = self.config.dh_groups();
         let rules = Phase2Rules {
-            sets: &self.config.transform_sets,
+            sets: dial.as_ref().map_or(&self.config.transform_sets, |dial| &dial.transform_sets),
             pfs: self.config.pfs,
             groups: &groups,
             in_udp: match (path.nat_t, nat.found()) {
@@ -192,7 +201,10 @@ impl Endpoint {
         };
         let Some((proposal, transform, offer)) = selection::choose_phase2(&proposals, &rules) else {
             let offered = selection::explain_phase2(&proposals, &rules);
-            let allowed = self.config.transform_sets.iter().map(ToString::to_string).collect();
+            let allowed = rules.sets.iter().map(ToString::to_string).collect();
+            if let Some(ike) = self.ikes.get_mut(&id) {
+                ike.finish_quick(header.message_id);
+            }
             self.notify(id, path, notification::NO_PROPOSAL_CHOSEN, &[]);
             self.fail(connection, path, Failure::NoPhase2Proposal { offered, allowed });
             return Some(());
@@ -205,9 +217,16 @@ impl Endpoint {
             }
             _ => return None,
         };
-        let is_ours = ids.as_ref().is_none_or(|(client, server)| is_l2tp(client, server));
+        // Where we dialled, it is the server that speaks first.
+        let is_ours = ids.as_ref().is_none_or(|(one, other)| match dial {
+            Some(_) => is_l2tp(other, one),
+            None => is_l2tp(one, other),
+        });
         if !is_ours {
             let wanted = ids.as_ref().map(|(client, server)| format!("{client:?} to {server:?}"));
+            if let Some(ike) = self.ikes.get_mut(&id) {
+                ike.finish_quick(header.message_id);
+            }
             self.notify(id, path, notification::INVALID_ID_INFORMATION, &[]);
             self.fail(connection, path, Failure::Selectors { wanted: wanted.unwrap_or_default() });
             return Some(());
@@ -328,178 +347,6 @@ impl Endpoint {
         Some(())
     }
 
-    /// Begins phase 2 as initiator; for an association that is there, or for a new one.
-    pub(super) fn start_quick(&mut self, now: Instant, id: u64, association: Option<AssociationId>) {
-        let message_id = self.entropy.u32() | 1;
-        let spi_in = self.free_spi();
-        let nonce: [u8; OUR_NONCE] = self.entropy.array();
-        let Some(ike) = self.ikes.get_mut(&id) else { return };
-        let Some(keys) = &ike.keys else { return };
-        let existing = association.and_then(|id| self.associations.get(&id));
-        let encapsulation = match (ike.path.nat_t, ike.vendor.nat_traversal) {
-            (false, _) => Encapsulation::Raw,
-            (true, Some(crate::ikev1::vendor::NatTraversal::Draft)) => Encapsulation::UdpDraft,
-            (true, _) => Encapsulation::Udp,
-        };
-        let (sets, pfs, seconds, kilobytes, ids) = match (&ike.dial, existing) {
-            (Some(dial), _) => {
-                let server = dial.server_identity.unwrap_or(ike.path.remote.ip());
-                let client = Identification::address(ike.path.local.ip(), UDP, dial.port);
-                let server = Identification::address(server, UDP, L2TP_PORT);
-                (
-                    dial.transform_sets.clone(),
-                    dial.pfs,
-                    dial.sa_lifetime,
-                    self.config.sa_kilobytes,
-                    (client, server),
-                )
-            }
-            // We were the responder: the same again, seen from our side.
-            (None, Some(existing)) => {
-                let set = existing.children.last().map(|child| child.set);
-                let ours = Identification::address(existing.inner_local, UDP, existing.local_port);
-                let theirs = Identification::address(existing.inner_remote, UDP, existing.peer_port);
-                let group = match self.config.pfs {
-                    selection::Pfs::Required(group) => Some(group),
-                    selection::Pfs::WhenAsked => None,
-                };
-                (set.into_iter().collect(), group, self.config.sa_lifetime, None, (ours, theirs))
-            }
-            (None, None) => return,
-        };
-        let transforms = selection::offer_phase2(&sets, encapsulation, pfs, seconds.as_secs(), kilobytes);
-        let quick = Quick {
-            stage: QuickStage::MakesPair,
-            resend: Resend::default(),
-            path: ike.path,
-            spi_in,
-            spi_out: 0,
-            offer: None,
-            association,
-            id_bodies: vec![ids.0.encode(), ids.1.encode()],
-            ids: Some(ids),
-            vector: keys.phase2_vector(message_id),
-            nonce_i: nonce.to_vec(),
-            nonce_r: Vec::new(),
-            sa: proposal::encode_each(protocol::ESP, &spi_in.get().to_be_bytes(), &transforms),
-            original_address: None,
-            pair: None,
-            public: Vec::new(),
-            shared: None,
-        };
-        ike.quicks.insert(message_id, Box::new(quick));
-        match pfs {
-            Some(group) => {
-                let work = Work::Pair { group, entropy: self.entropy.fork() };
-                self.give_job(Job { owner: Owner { ike: id, message_id: Some(message_id) }, work });
-            }
-            None => self.send_quick_first(now, id, message_id),
-        }
-        self.arm_ike(id);
-    }
-
-    fn send_quick_first(&mut self, now: Instant, id: u64, message_id: u32) {
-        let Some(ike) = self.ikes.get_mut(&id) else { return };
-        let header = quick_header(ike, message_id);
-        let (nat, version) = (ike.nat, ike.vendor.nat_traversal);
-        let Some(quick) = ike.quicks.get_mut(&message_id) else { return };
-        let Some(keys) = &ike.keys else { return };
-        let mut rest = Builder::new();
-        rest.add(Kind::Sa, &[&quick.sa]).add(Kind::Nonce, &[&quick.nonce_i]);
-        if !quick.public.is_empty() {
-            rest.add(Kind::KeyExchange, &[&quick.public]);
-        }
-        for body in &quick.id_bodies {
-            rest.add(Kind::Identification, &[body]);
-        }
-        if let Some(version) = version.filter(|_| nat.found() && quick.path.nat_t) {
-            for address in [quick.path.local.ip(), quick.path.remote.ip()] {
-                let body = Identification::address(address, 0, 0).encode();
-                rest.add(version.original_address_kind(), &[&body]);
-            }
-        }
-        let builder = authenticated(keys, &[&message_id.to_be_bytes()], &rest);
-        let message = keys.seal(header, &builder, &mut quick.vector);
-        quick.stage = QuickStage::WaitsForSecond;
-        quick.resend.sends(now, vec![message.clone()], true);
-        let path = quick.path;
-        self.send_raw(path, &message);
-    }
-
-    /// Message 2 at the initiator.
-    fn quick_second(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) -> Option<()> {
-        let ike = self.ikes.get_mut(&id)?;
-        let keys = ike.keys.as_ref()?;
-        let quick = ike.quicks.get_mut(&header.message_id)?;
-        let (clear, vector) = keys.open(&quick.vector, body)?;
-        let payloads = Payloads::decode(header.next_payload, &clear).ok()?;
-        let hash = payloads.one(Kind::Hash, "hash").ok().filter(|_| payloads.first() == Some(Kind::Hash))?;
-        let mid = header.message_id.to_be_bytes();
-        let expected = keys.authenticate(&[&mid, &quick.nonce_i, payloads.after_first()]);
-        crypto::equal(&expected, hash).then_some(())?;
-        let proposals = proposal::decode(payloads.one(Kind::Sa, "SA").ok()?).ok()?;
-        let [chosen] = proposals.as_slice() else { return None };
-        let [transform] = chosen.transforms.as_slice() else { return None };
-        let offer = selection::read_phase2(transform).ok()?;
-        let is_ours = match &ike.dial {
-            Some(dial) => dial.transform_sets.contains(&offer.set()),
-            None => self.config.transform_sets.contains(&offer.set()),
-        };
-        if !is_ours {
-            return None;
-        }
-        quick.spi_out = chosen.spi.first_chunk().copied().map(u32::from_be_bytes)?;
-        quick.offer = Some(offer);
-        quick.nonce_r = payloads.one(Kind::Nonce, "nonce").ok()?.to_vec();
-        quick.vector = vector;
-        quick.resend.received(message);
-        quick.resend.answered();
-        quick.path = path;
-        ike.heard = now;
-        ike.path = path;
-        let peer_public = payloads.optional(Kind::KeyExchange, "key exchange").ok()?;
-        match (quick.pair.take(), peer_public) {
-            (Some(pair), Some(peer)) => {
-                quick.stage = QuickStage::Shares;
-                let work = Work::Share { pair, peer: peer.to_vec() };
-                self.give_job(Job { owner: Owner { ike: id, message_id: Some(header.message_id) }, work });
-            }
-            (None, None) => return self.send_quick_third(now, id, header.message_id),
-            _ => return None,
-        }
-        Some(())
-    }
-
-    /// Message 3: from here on both ends have the keys.
-    fn send_quick_third(&mut self, now: Instant, id: u64, message_id: u32) -> Option<()> {
-        self.install(now, id, message_id)?;
-        let ike = self.ikes.get_mut(&id)?;
-        let header = quick_header(ike, message_id);
-        let quick = ike.quicks.get_mut(&message_id)?;
-        let keys = ike.keys.as_ref()?;
-        let hash = keys.authenticate(&[&[0], &message_id.to_be_bytes(), &quick.nonce_i, &quick.nonce_r]);
-        let mut builder = Builder::new();
-        builder.add(Kind::Hash, &[&hash]);
-        let message = keys.seal(header, &builder, &mut quick.vector);
-        let (spi, association, path) = (quick.spi_in, quick.association, quick.path);
-        // Kept until a while after, for a responder that did not hear it and asks again.
-        quick.resend.sends(now, vec![message.clone()], false);
-        quick.resend.keep(now);
-        self.send_raw(path, &message);
-        if let Some(association) = association {
-            self.confirm(now, association, spi.get());
-        }
-        Some(())
-    }
-
     /// A job of an exchange is done.
     pub(super) fn quick_job(&mut self, now: Instant, id: u64, message_id: u32, outcome: Outcome) {
         let Some(ike) = self.ikes.get_mut(&id) else { return };
@@ -517,19 +364,24 @@ impl Endpoint {
             }
             (QuickStage::Shares, Outcome::Shared(shared)) => {
                 quick.shared = Some(shared);
-                // What cannot be installed now is given up by the timer.
-                let _ = self.send_quick_third(now, id, message_id);
+                self.end_quick(now, id, message_id);
             }
             (_, Outcome::BadPublicValue) => {
                 self.counters.unauthentic += 1;
-                ike.finish_quick(message_id);
+                match quick.stage {
+                    QuickStage::Shares => {
+                        let words = "the peer's Diffie-Hellman value is none of its group";
+                        self.quick_failed(now, id, message_id, Failure::Unsupported(words));
+                    }
+                    _ => ike.finish_quick(message_id),
+                }
             }
             _ => {}
         }
     }
 
     /// An SPI that nothing here uses.
-    fn free_spi(&mut self) -> Spi {
+    pub(super) fn free_spi(&mut self) -> Spi {
         loop {
             let [a, b, c, d]: [u8; 4] = self.entropy.array();
             let number = u32::from_be_bytes([a, b, c, self.place.mark(d)]);

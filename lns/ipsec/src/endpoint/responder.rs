@@ -1,6 +1,5 @@
 //! Phase 1 at the responder, up to the peer's proof (RFC 2409 sections 5.1, 5.4).
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::Endpoint;
@@ -11,8 +10,6 @@ use super::job::{Job, Outcome, Owner, Work};
 use super::messages::{add_nat_detection, add_vendor_answers, phase1_header};
 use crate::algorithm::{Authentication, Group};
 use crate::ikev1::header::{Cookies, ExchangeType, Header};
-use crate::ikev1::identification::{Identification, kind as id_kind};
-use crate::ikev1::keys::Keys;
 use crate::ikev1::nat;
 use crate::ikev1::notify::kind as notification;
 use crate::ikev1::payload::{Builder, Kind, PayloadError, Payloads};
@@ -21,13 +18,16 @@ use crate::ikev1::selection::{self, Chosen, Policy};
 use crate::ikev1::vendor::Vendor;
 
 /// Octets of a nonce (RFC 2409 section 5).
-const NONCE: std::ops::RangeInclusive<usize> = 8..=256;
+pub(super) const NONCE: std::ops::RangeInclusive<usize> = 8..=256;
 /// Octets of ours.
 pub(super) const OUR_NONCE: usize = 32;
 
 /// What the messages with the key exchange have in common.
 pub(super) struct KeyParts {
+    /// The public value as it came: what hashes cover.
     pub(super) public: Vec<u8>,
+    /// The public value in the length of its group.
+    pub(super) full_public: Vec<u8>,
     pub(super) nonce: Vec<u8>,
     pub(super) requests: Vec<Vec<u8>>,
 }
@@ -43,7 +43,7 @@ impl KeyParts {
         // Some leave out leading zeros.
         let missing = length.checked_sub(public.len()).filter(|missing| *missing < 16);
         let missing = missing.ok_or(PayloadError::Malformed("key exchange"))?;
-        let public = [&vec![0; missing], public].concat();
+        let full_public = [&vec![0; missing], public].concat();
         let requests = payloads
             .all(Kind::CertificateRequest)
             .filter_map(|body| body.split_first())
@@ -52,12 +52,12 @@ impl KeyParts {
             .map(|(_, name)| name.to_vec())
             .take(64)
             .collect();
-        Ok(Self { public, nonce: nonce.to_vec(), requests })
+        Ok(Self { public: public.to_vec(), full_public, nonce: nonce.to_vec(), requests })
     }
 }
 
 impl Endpoint {
-    fn choose<'p, 'a>(
+    pub(super) fn choose<'p, 'a>(
         &self,
         proposals: &'p [Proposal<'a>],
         usable: impl Fn(&Policy) -> bool,
@@ -70,7 +70,7 @@ impl Endpoint {
         selection::choose_phase1(proposals, &config.policies, config.preference, is_served)
     }
 
-    fn no_proposal(&mut self, path: Path, cookies: Cookies, proposals: &[Proposal<'_>]) {
+    pub(super) fn no_proposal(&mut self, path: Path, cookies: Cookies, proposals: &[Proposal<'_>]) {
         let (offered, change) = selection::explain_phase1(proposals, &self.config.policies);
         let allowed = self.config.policies.iter().map(ToString::to_string).collect();
         self.notify_in_clear(path, cookies, notification::NO_PROPOSAL_CHOSEN);
@@ -94,7 +94,8 @@ impl Endpoint {
         let answer = proposal::answer(proposal, &[], &chosen.transform);
         let (most, per_source) = (self.config.max_half_open, self.config.max_half_open_per_source);
         let initiator = header.cookies.initiator;
-        let added = self.half_opens.add(now, path.remote, initiator, sa, vendor, most, per_source);
+        let kept = (vendor, chosen.policy.into());
+        let added = self.half_opens.add(now, path.remote, initiator, sa, kept, (most, per_source));
         let responder = match added {
             Ok((responder, evicted)) => {
                 self.counters.evicted += evicted;
@@ -110,6 +111,7 @@ impl Endpoint {
             }
         };
         self.counters.first_messages += 1;
+        self.arm_half_opens();
         let mut builder = Builder::new();
         builder.add(Kind::Sa, &[&answer]);
         add_vendor_answers(&mut builder, &vendor, self.config.minimal_vendor_ids);
@@ -131,37 +133,37 @@ impl Endpoint {
             self.counters.unknown_cookies += 1;
             return;
         }
-        if !self.may_begin() {
+        if !self.may_begin(1) {
             return;
         }
         let Some((half_open, sa)) =
-            self.half_opens.take(now, path.remote, cookies.initiator, cookies.responder)
+            self.half_opens.find(now, path.remote, cookies.initiator, cookies.responder)
         else {
             self.counters.unauthentic += 1;
             return;
         };
         let read = || -> Result<_, PayloadError> {
-            let proposals = proposal::decode(&sa)?;
-            let chosen = self.choose(&proposals, |_| true).ok_or(PayloadError::Malformed("SA"))?.1;
+            let policy = half_open.chosen.policy();
             let payloads = Payloads::decode(header.next_payload, body)?;
-            let parts = KeyParts::read(&payloads, chosen.policy.group)?;
+            let parts = KeyParts::read(&payloads, policy.group)?;
             let nat = half_open.vendor.nat_traversal.and_then(|version| {
                 let bodies = payloads.all(version.detection_kind());
-                nat::detect(chosen.policy.hash, cookies, path.local, path.remote, bodies)
+                nat::detect(policy.hash, cookies, path.local, path.remote, bodies)
             });
             let echo = half_open
                 .vendor
                 .nat_traversal
                 .and_then(|version| payloads.all(version.detection_kind()).next().map(<[u8]>::to_vec));
-            Ok((chosen.policy, parts, nat.unwrap_or_default(), echo))
+            Ok((policy, parts, nat.unwrap_or_default(), echo))
         };
         let Ok((policy, parts, nat, echo)) = read() else {
             self.counters.malformed += 1;
-            self.half_opens.release(half_open.remote.ip());
             return;
         };
+        self.half_opens.take(cookies.responder);
         let mut ike = IkeSa::new(now, false, cookies, path, policy);
         ike.vendor = half_open.vendor;
+        ike.counted = Some(half_open.remote.ip());
         ike.nat = nat;
         ike.resend.received(message);
         let nonce_r: [u8; OUR_NONCE] = self.entropy.array();
@@ -169,17 +171,17 @@ impl Endpoint {
             sa_i: sa,
             nonce_i: parts.nonce,
             nonce_r: nonce_r.to_vec(),
-            public_i: parts.public.clone(),
+            public_i: parts.public,
             requests: parts.requests,
             nat_echo: echo,
             ..Phase1::default()
         }));
-        self.begin_responding(ike, policy.group, parts.public);
+        self.begin_responding(ike, policy.group, parts.full_public);
     }
 
-    /// Whether one more exchange may cost arithmetic.
-    fn may_begin(&mut self) -> bool {
-        if self.unauthenticated >= self.config.max_unauthenticated
+    /// Whether one more exchange may cost arithmetic; a `share` of the room is looked at.
+    pub(super) fn may_begin(&mut self, share: usize) -> bool {
+        if self.unauthenticated >= self.config.max_unauthenticated / share
             || self.ikes.len() >= self.config.max_associations
         {
             self.counters.unauthenticated_limited += 1;
@@ -188,7 +190,7 @@ impl Endpoint {
         self.has_room_for_job()
     }
 
-    fn begin_responding(&mut self, ike: IkeSa, group: Group, peer: Vec<u8>) {
+    pub(super) fn begin_responding(&mut self, ike: IkeSa, group: Group, peer: Vec<u8>) {
         let id = self.next_id;
         self.next_id += 1;
         self.by_cookies.insert(ike.cookies, id);
@@ -227,14 +229,9 @@ impl Endpoint {
             (Stage::Signs, Outcome::Proved { signature, .. }) => self.send_signed_proof(now, id, signature),
             (Stage::Proves, Outcome::Proved { peer, signature }) => self.proved(now, id, peer, signature),
             (_, Outcome::BadPublicValue) => {
-                let (connection, path) = (ike.connection, ike.path);
                 self.counters.unauthentic += 1;
-                self.fail(
-                    connection,
-                    path,
-                    Failure::Unsupported("the peer's Diffie-Hellman value is none of its group"),
-                );
-                self.drop_ike(id);
+                let words = "the peer's Diffie-Hellman value is none of its group";
+                self.give_up(id, Failure::Unsupported(words));
             }
             _ => {}
         }
@@ -260,122 +257,6 @@ impl Endpoint {
         ike.nat.remote |= (force || echo.is_some()) && ike.vendor.nat_traversal.is_some();
         ike.stage = Stage::WaitsForProof;
         let message = builder.finish(phase1_header(ike.cookies, ExchangeType::Main));
-        self.send_phase1(now, id, message, false);
-    }
-
-    /// Aggressive mode, message 1: everything of the initiator but its proof.
-    pub(super) fn aggressive_message(
-        &mut self,
-        now: Instant,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) {
-        if !self.config.aggressive {
-            self.notify_in_clear(path, header.cookies, notification::INVALID_EXCHANGE_TYPE);
-            return self.fail(None, path, Failure::AggressiveMode);
-        }
-        let read = || -> Result<_, PayloadError> {
-            let payloads = Payloads::decode(header.next_payload, body)?;
-            let sa = payloads.one(Kind::Sa, "SA")?;
-            let id = payloads.one(Kind::Identification, "identification")?;
-            Ok((payloads, sa, proposal::decode(sa)?, id, Identification::decode(id)?))
-        };
-        let Ok((payloads, sa, proposals, id_body, identity)) = read() else {
-            self.counters.malformed += 1;
-            return;
-        };
-        if self.half_opens.is_full(path.remote.ip(), self.config.max_half_open_per_source) {
-            self.counters.source_limited += 1;
-            return;
-        }
-        let public = payloads.all(Kind::KeyExchange).next().map_or(0, <[u8]>::len);
-        let chosen = self.choose(&proposals, |policy| {
-            policy.authentication == Authentication::PreSharedKey && policy.group.public_length() == public
-        });
-        let Some((proposal, chosen)) = chosen else {
-            return self.no_proposal(path, header.cookies, &proposals);
-        };
-        let group = match self.config.keys.iter().find(|group| group.tunnel_group.as_bytes() == identity.data)
-        {
-            Some(group) => Some(group),
-            None if identity.kind == id_kind::KEY_ID => None,
-            None => self.config.keys.iter().find(|group| group.tunnel_group == self.config.default_group),
-        };
-        let Some((group, key)) = group.and_then(|group| Some((group, group.keys.first()?))) else {
-            let tunnel_group = match identity.kind {
-                id_kind::KEY_ID => identity.to_string().as_str().into(),
-                _ => Arc::clone(&self.config.default_group),
-            };
-            self.notify_in_clear(path, header.cookies, notification::INVALID_ID_INFORMATION);
-            return self.fail(None, path, Failure::NoKey { identity: identity.to_string(), tunnel_group });
-        };
-        let (key, key_of) = (Arc::clone(key), (Arc::clone(&group.tunnel_group), 1));
-        let Ok(parts) = KeyParts::read(&payloads, chosen.policy.group) else {
-            self.counters.malformed += 1;
-            return;
-        };
-        if !self.may_begin() {
-            return;
-        }
-        let responder = self.half_opens.fresh_cookie(now, path.remote, header.cookies.initiator);
-        let cookies = Cookies { initiator: header.cookies.initiator, responder };
-        if self.by_cookies.contains_key(&cookies) {
-            // The same message again, while its answer is on the way.
-            if let Some(id) = self.by_cookies.get(&cookies).copied() {
-                self.send_again(id, Some(path));
-            }
-            return;
-        }
-        self.half_opens.occupy(path.remote.ip());
-        let mut ike = IkeSa::new(now, false, cookies, path, chosen.policy);
-        ike.vendor = Vendor::of(payloads.all(Kind::VendorId));
-        ike.resend.received(message);
-        let nonce_r: [u8; OUR_NONCE] = self.entropy.array();
-        let skeyid = Keys::skeyid_from_key(chosen.policy.hash, &key, &parts.nonce, &nonce_r);
-        ike.phase1 = Some(Box::new(Phase1 {
-            sa_i: sa.into(),
-            sa_r: proposal::answer(proposal, &[], &chosen.transform),
-            nonce_i: parts.nonce,
-            nonce_r: nonce_r.to_vec(),
-            public_i: parts.public.clone(),
-            peer_id: id_body.to_vec(),
-            skeyid: Some(skeyid),
-            key: Some(key_of),
-            ..Phase1::default()
-        }));
-        self.begin_responding(ike, chosen.policy.group, parts.public);
-    }
-
-    /// Aggressive mode, message 2.
-    fn send_aggressive_answer(&mut self, now: Instant, id: u64) {
-        let random = self.entropy.array();
-        let force = self.config.force_udp || !self.config.raw_esp;
-        let Some(ike) = self.ikes.get_mut(&id) else { return };
-        let Some(mut phase1) = ike.phase1.take() else { return };
-        let own = Identification::address(ike.path.local.ip(), 0, 0).encode();
-        let skeyid = phase1.skeyid.take();
-        let keys = skeyid.and_then(|skeyid| {
-            Keys::derive(ike.policy.hash, ike.policy.cipher, skeyid, &phase1.exchange(ike.cookies))
-        });
-        let Some(keys) = keys else { return };
-        let proof = keys.proof(&phase1.exchange(ike.cookies), false, &phase1.sa_i, &own);
-        let mut builder = Builder::new();
-        builder
-            .add(Kind::Sa, &[&phase1.sa_r])
-            .add(Kind::KeyExchange, &[&phase1.public_r])
-            .add(Kind::Nonce, &[&phase1.nonce_r])
-            .add(Kind::Identification, &[&own])
-            .add(Kind::Hash, &[&proof]);
-        add_vendor_answers(&mut builder, &ike.vendor, self.config.minimal_vendor_ids);
-        add_nat_detection(&mut builder, ike, force, None, random);
-        ike.nat.remote |= force && ike.vendor.nat_traversal.is_some();
-        ike.vector = keys.phase1_vector();
-        ike.keys = Some(keys);
-        ike.phase1 = Some(phase1);
-        ike.stage = Stage::WaitsForHash;
-        let message = builder.finish(phase1_header(ike.cookies, ExchangeType::Aggressive));
         self.send_phase1(now, id, message, false);
     }
 }

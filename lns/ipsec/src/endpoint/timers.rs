@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::event::{AssociationId, DownCause, Event, Failure, Transmit};
 use super::ike::{IkeSa, Stage};
-use super::quick::QuickStage;
+use super::quick::{Quick, QuickStage};
 use super::{Endpoint, Timer};
 use crate::ikev1::notify::{Delete, kind};
 
@@ -20,23 +20,38 @@ impl Endpoint {
 
     /// Does everything that is due by `now`. The cost is proportional to what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(timer) = self.timers.due(now) {
+        // An entry that an earlier one has overtaken is not looked at, or there would be ever more of them.
+        while let (Some(at), Some(timer)) = (self.timers.next(), self.timers.due(now)) {
             match timer {
                 Timer::Ike(id) => {
-                    if let Some(ike) = self.ikes.get_mut(&id) {
+                    if let Some(ike) = self.ikes.get_mut(&id).filter(|ike| ike.armed == Some(at)) {
                         ike.armed = None;
                         self.ike_due(now, id);
                         self.arm_ike(id);
                     }
                 }
                 Timer::Association(id) => {
-                    if let Some(association) = self.associations.get_mut(&id) {
+                    let association = self.associations.get_mut(&id);
+                    if let Some(association) = association.filter(|association| association.armed == Some(at))
+                    {
                         association.armed = None;
                         self.association_due(now, id);
                         self.arm_association(id);
                     }
                 }
+                Timer::HalfOpens => {
+                    self.half_opens.armed = None;
+                    self.half_opens.expire(now);
+                    self.arm_half_opens();
+                }
             }
+        }
+    }
+
+    pub(super) fn arm_half_opens(&mut self) {
+        if let (None, Some(due)) = (self.half_opens.armed, self.half_opens.due()) {
+            self.half_opens.armed = Some(due);
+            self.timers.enter(due, Timer::HalfOpens);
         }
     }
 
@@ -74,6 +89,9 @@ impl Endpoint {
     fn ike_due(&mut self, now: Instant, id: u64) {
         self.quicks_due(now, id);
         let Some(ike) = self.ikes.get_mut(&id) else { return };
+        if ike.reassembly.as_ref().and_then(|pieces| pieces.expires()).is_some_and(|due| due <= now) {
+            ike.reassembly = None;
+        }
         if ike.forget_answer.is_some_and(|due| due <= now) {
             ike.forget_answer = None;
             ike.resend.sends(now, Vec::new(), false);
@@ -95,11 +113,19 @@ impl Endpoint {
             // Without a Delete: some clients take one for the end of the call.
             return self.drop_ike(id);
         }
+        if ike.idle_due().is_some_and(|due| due <= now) {
+            return self.drop_ike(id);
+        }
         if ike.rekey.is_some_and(|due| due <= now) {
             ike.rekey = Some(now + REKEY_AGAIN);
-            if let (Some(dial), Some(connection)) = (ike.dial.clone(), ike.connection) {
-                let path = ike.path;
-                self.begin(now, path, dial, connection, Vec::new());
+            let (path, dial, connection, successor) =
+                (ike.path, ike.dial.clone(), ike.connection, ike.successor);
+            let is_under_way = successor.is_some_and(|successor| self.ikes.contains_key(&successor));
+            if let (Some(dial), Some(connection), false) = (dial, connection, is_under_way) {
+                let successor = self.begin(now, path, dial, connection, Vec::new());
+                if let Some(ike) = self.ikes.get_mut(&id) {
+                    ike.successor = successor;
+                }
             }
         }
         self.detect_dead_peer(now, id);
@@ -146,11 +172,7 @@ impl Endpoint {
             }
             _ => "the server fell silent",
         };
-        let (connection, path, is_rekey) = (ike.connection, ike.path, !ike.waiting.contains(&None));
-        if !is_rekey {
-            self.fail(connection, path, Failure::NoAnswer(words));
-        }
-        self.drop_ike(id);
+        self.give_up(id, Failure::NoAnswer(words));
     }
 
     fn quicks_due(&mut self, now: Instant, id: u64) {
@@ -169,12 +191,12 @@ impl Endpoint {
                 messages.iter().for_each(|message| self.send_raw(path, message));
                 continue;
             }
-            let (stage, spi, association, path) = (quick.stage, quick.spi_in, quick.association, quick.path);
-            let connection = ike.connection;
-            ike.finish_quick(message_id);
+            let (stage, spi, association) = (quick.stage, quick.spi_in, quick.association);
+            let is_dialled = ike.dial.is_some();
             match (stage, association) {
                 // The peer never confirmed: what was made for it goes.
                 (QuickStage::WaitsForThird, Some(association)) => {
+                    ike.finish_quick(message_id);
                     let confirmed = self
                         .associations
                         .get_mut(&association)
@@ -187,9 +209,11 @@ impl Endpoint {
                 }
                 (QuickStage::WaitsForSecond, None) => {
                     let words = "no answer to phase 2: the server fell silent, see its log";
-                    self.fail(connection, path, Failure::NoAnswer(words));
+                    self.quick_failed(now, id, message_id, Failure::NoAnswer(words));
                 }
-                _ => {}
+                // The server does not know this phase 1 any more. The next attempt begins with a new one.
+                (QuickStage::WaitsForSecond, Some(_)) if is_dialled => return self.drop_ike(id),
+                _ => ike.finish_quick(message_id),
             }
         }
     }
@@ -273,11 +297,23 @@ impl Endpoint {
     fn rekey(&mut self, now: Instant, id: AssociationId) {
         let Some(association) = self.associations.get(&id) else { return };
         let ike = association.ike.filter(|ike| self.ikes.get(ike).is_some_and(|ike| ike.is_established()));
+        let is_under_way = |quick: &Quick| quick.association == Some(id) && quick.stage != QuickStage::Done;
         match (ike, association.dial.clone(), association.connection) {
-            (Some(ike), _, _) => self.start_quick(now, ike, Some(id)),
+            (Some(ike), _, _) => {
+                let ike_sa = self.ikes.get(&ike);
+                if !ike_sa.is_some_and(|ike| ike.quicks.values().any(|quick| is_under_way(quick))) {
+                    self.start_quick(now, ike, Some(id));
+                }
+            }
             (None, Some(dial), Some(connection)) => {
-                let path = association.path;
-                self.begin(now, path, dial, connection, vec![Some(id)]);
+                let (path, successor) = (association.path, association.successor);
+                if successor.is_some_and(|successor| self.ikes.contains_key(&successor)) {
+                    return;
+                }
+                let successor = self.begin(now, path, dial, connection, vec![Some(id)]);
+                if let Some(association) = self.associations.get_mut(&id) {
+                    association.successor = successor;
+                }
             }
             // Only the client can begin phase 1.
             (None, _, _) => {}

@@ -46,6 +46,11 @@ pub struct Reassembly {
 }
 
 impl Reassembly {
+    /// When its pieces are waited for no longer.
+    pub fn expires(&self) -> Option<Instant> {
+        self.begun.map(|begun| begun + PATIENCE)
+    }
+
     /// Takes a piece; gives the message when it is whole. A piece of another message takes the place of an unfinished
     /// one.
     pub fn add(&mut self, now: Instant, body: &[u8]) -> Result<Option<Vec<u8>>, PayloadError> {
@@ -79,7 +84,8 @@ impl Reassembly {
     }
 }
 
-/// Cuts a message into messages of at most `largest` octets each; one alone when it fits.
+/// Cuts a message into messages of at most `largest` octets each; one alone when it fits, or when it would be more pieces
+/// than anybody puts together.
 pub fn split(message: Vec<u8>, largest: usize, id: u16) -> Vec<Vec<u8>> {
     const OVERHEAD: usize = HEADER + 4 + 4;
     let Ok((header, _)) = Header::decode(&message) else { return vec![message] };
@@ -88,6 +94,9 @@ pub fn split(message: Vec<u8>, largest: usize, id: u16) -> Vec<Vec<u8>> {
     }
     let pieces: Vec<_> = message.chunks(largest - OVERHEAD).collect();
     let count = pieces.len();
+    if count > usize::from(MOST_PIECES) {
+        return vec![message];
+    }
     pieces
         .into_iter()
         .enumerate()

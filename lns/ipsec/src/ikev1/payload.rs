@@ -4,8 +4,8 @@ use tollgate_sansio::{Reader, Truncated};
 
 use super::header::{HEADER, Header};
 
-/// Payloads of one message at most.
-pub const MOST_PAYLOADS: usize = 64;
+/// Payloads of one message at most: Windows asks for a certificate of every root that it knows, with a payload for each.
+pub const MOST_PAYLOADS: usize = 256;
 
 /// Payload types (RFC 2408 section 3.1, RFC 3947 section 8, and the drafts before it).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
