@@ -3,6 +3,7 @@
 
 mod data;
 mod generator;
+mod half_open;
 mod limits;
 mod login;
 mod radius;
@@ -17,9 +18,13 @@ use zeroize::Zeroizing;
 use crate::secure::Security;
 
 pub use data::{DataOptions, DataReport, Direction, run as data};
+pub use half_open::leave_half_open;
 pub use limits::{LimitReport, run as limits};
 pub use login::{LoginOptions, LoginReport, run as login};
 pub use radius::Responder;
+
+/// Source ports of one run at most.
+pub const MOST_PORTS: usize = 30;
 
 /// Who calls whom, and how.
 #[derive(Clone)]
@@ -40,6 +45,8 @@ pub struct Target {
     pub method: AuthProtocol,
     /// IPsec, each tunnel through an association of its own; none: L2TP in clear.
     pub security: Option<Security>,
+    /// IKE exchanges that are left half open before the run.
+    pub half_open: usize,
 }
 
 /// Latencies of many set-ups, in milliseconds.

@@ -5,8 +5,10 @@ mod diagnosis;
 mod engine;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_ipsec::KeyLog;
 use tollgate_ppp::AuthProtocol;
 use zeroize::Zeroizing;
 
@@ -29,6 +31,8 @@ pub struct Options {
     pub tunnel_secret: Option<Zeroizing<Vec<u8>>>,
     /// IPsec; none: L2TP in clear.
     pub security: Option<Security>,
+    /// Takes our own keys as they are made, where the security asks for them.
+    pub keys: Option<Arc<dyn Fn(&KeyLog) + Send + Sync>>,
     /// Host name for the server's log.
     pub host_name: String,
     /// Ask for name servers too.

@@ -411,6 +411,7 @@ mod tests {
             method: tollgate_ppp::AuthProtocol::MsChapV2,
             tunnel_secret: None,
             security: None,
+            keys: None,
             host_name: "test".into(),
             request_servers: false,
             stage_limit: Duration::from_secs(5),

@@ -47,7 +47,7 @@ pub struct Waiter {
 }
 
 /// Descriptors that one [`Waiter`] watches at most.
-pub const MAX_SOURCES: usize = 8;
+pub const MAX_SOURCES: usize = 32;
 
 impl Waiter {
     /// Watches nothing yet.

@@ -10,7 +10,7 @@ use tollgate_sys::udp::{BATCH, Inbound, Outbound, UdpSocket};
 
 use super::generator::{Generator, Happening, Usage};
 use super::login::{self, LoginOptions};
-use super::{BenchError, Target};
+use super::{BenchError, MOST_PORTS, Target};
 use crate::ip;
 
 /// Which way the packets go.
@@ -69,8 +69,8 @@ const HEADERS: usize = 28;
 pub fn run(target: &Target, options: &DataOptions) -> Result<DataReport, BenchError> {
     let mut generator = Generator::new(target)?;
     let calls = LoginOptions {
-        tunnels: target.ports.clamp(1, 8),
-        sessions: options.sessions.div_ceil(target.ports.clamp(1, 8)),
+        tunnels: target.ports.clamp(1, MOST_PORTS),
+        sessions: options.sessions.div_ceil(target.ports.clamp(1, MOST_PORTS)),
         concurrency: 64,
         hold: Duration::ZERO,
         limit: Duration::from_secs(30),

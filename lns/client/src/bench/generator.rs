@@ -18,7 +18,7 @@ use tollgate_sansio::{Deadlines, Entropy};
 use tollgate_sys::event::Waiter;
 use tollgate_sys::udp::{BATCH, Inbound, Outbound, UdpSocket};
 
-use super::{BenchError, Target};
+use super::{BenchError, MOST_PORTS, Target};
 use crate::secure::Secure;
 
 /// What happened to a call or a tunnel.
@@ -86,7 +86,7 @@ impl Generator {
         let mut entropy = Entropy::from_seed(seed);
         let waiter = Waiter::new().map_err(BenchError::system("epoll"))?;
         let mut ports = Vec::new();
-        for index in 0..target.ports.clamp(1, 8) {
+        for index in 0..target.ports.clamp(1, MOST_PORTS) {
             let socket = UdpSocket::bind(SocketAddr::from((target.source, 0)))
                 .map_err(BenchError::system("cannot bind a source port"))?;
             waiter.watch(socket.as_fd(), index as u32).map_err(BenchError::system("epoll"))?;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::generator::{Generator, Happening, TunnelRef, Usage};
+use super::half_open::leave_half_open;
 use super::{BenchError, Latencies, Target};
 
 /// How much load.
@@ -28,6 +29,8 @@ pub struct LoginOptions {
 pub struct LoginReport {
     /// Tunnels that were set up.
     pub tunnels: usize,
+    /// IKE exchanges that were half open meanwhile.
+    pub half_open: usize,
     /// Sessions that were set up.
     pub sessions: usize,
     /// Sessions that were not.
@@ -59,6 +62,10 @@ pub struct LoginReport {
 /// Opens tunnels, then sessions, holds them, closes them.
 pub fn run(target: &Target, options: &LoginOptions) -> Result<LoginReport, BenchError> {
     let mut generator = Generator::new(target)?;
+    let half_open = match &target.security {
+        Some(security) if target.half_open > 0 => leave_half_open(target.server, security, target.half_open)?,
+        _ => 0,
+    };
     // Through IPsec a client has one session, and its tunnel and keys are most of a login: they are measured too.
     let (first, first_began) = (Usage::of(target.server_pid)?, Instant::now());
     let tunnels = open_tunnels(&mut generator, options)?;
@@ -79,6 +86,7 @@ pub fn run(target: &Target, options: &LoginOptions) -> Result<LoginReport, Bench
     let each = |value: f64| if up == 0 { 0.0 } else { value / up as f64 };
     Ok(LoginReport {
         tunnels: tunnels.len(),
+        half_open,
         sessions: up,
         failed: outcome.failed,
         first_failure: outcome.first_failure,

@@ -43,7 +43,7 @@ pub struct Dial {
     packets: VecDeque<Vec<u8>>,
     ended: Option<Failure>,
     link_down: bool,
-    keys: Vec<KeyLog>,
+    keys: Option<Arc<dyn Fn(&KeyLog) + Send + Sync>>,
 }
 
 impl Dial {
@@ -110,7 +110,7 @@ impl Dial {
             packets: VecDeque::new(),
             ended: None,
             link_down: false,
-            keys: Vec::new(),
+            keys: options.keys.clone(),
         };
         if dial.secure.is_none() {
             dial.open_tunnel(now);
@@ -145,11 +145,6 @@ impl Dial {
                 });
             }
         }
-    }
-
-    /// Keys of our own since the last call, where they were asked for.
-    pub fn take_keys(&mut self) -> Vec<KeyLog> {
-        std::mem::take(&mut self.keys)
     }
 
     /// What IPCP agreed on.
@@ -384,7 +379,11 @@ impl Dial {
                 let (said, cause) = words.split_once(": ").unwrap_or((&words, "look into the server's log"));
                 self.end(Failure { stage: self.stage, said: said.to_owned(), cause: cause.to_owned() });
             }
-            SecureEvent::Keys(keys) => self.keys.push(keys),
+            SecureEvent::Keys(keys) => {
+                if let Some(take) = &self.keys {
+                    take(&keys);
+                }
+            }
             SecureEvent::PeerAuthenticated { .. }
             | SecureEvent::AssociationUp { .. }
             | SecureEvent::AssociationRekeyed { .. }

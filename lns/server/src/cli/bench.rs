@@ -63,7 +63,7 @@ struct TargetArguments {
     /// Own outer address.
     #[arg(long, default_value = "127.0.0.1")]
     source: Ipv4Addr,
-    /// Source ports that share the tunnels, 1 to 8.
+    /// Source ports that share the tunnels, 1 to 30.
     #[arg(long, default_value_t = 4)]
     ports: usize,
     /// The users' name; {} in it becomes the number of the call.
@@ -77,6 +77,9 @@ struct TargetArguments {
     auth: Method,
     #[command(flatten)]
     security: SecurityArguments,
+    /// Leave so many IKE exchanges half open first, from addresses of 127.0.0.0/8.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    half_open: usize,
     /// Go through IPsec to the server that is started for the run.
     #[arg(long, conflicts_with_all = ["server", "psk_file", "cert"])]
     ipsec: bool,
@@ -214,13 +217,14 @@ fn with_target<R: Serialize>(
         server: arguments.server.or(own.as_ref().map(OwnServer::address)).ok_or("no server")?,
         server_pid: arguments.server_pid.or(own.as_ref().map(OwnServer::pid)),
         source: arguments.source,
-        ports: arguments.ports.clamp(1, 8),
+        ports: arguments.ports.clamp(1, bench::MOST_PORTS),
         user: match arguments.backend {
             Backend::Local if own.is_some() => "bench".into(),
             _ => arguments.user.clone(),
         },
         password,
         method: arguments.auth.protocol(),
+        half_open: arguments.half_open,
         security: match own.as_ref().and_then(OwnServer::security) {
             Some(security) => Some(security),
             None => arguments

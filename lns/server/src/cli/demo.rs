@@ -209,6 +209,7 @@ impl Caller {
             method: method.protocol(),
             tunnel_secret: None,
             security: self.security.clone(),
+            keys: None,
             host_name: "demo-client".into(),
             request_servers: true,
             stage_limit: Duration::from_secs(5),

@@ -76,11 +76,6 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if let Some(file) = &arguments.key_log
-        && let Err(error) = key_log::append(file, &dial.take_keys())
-    {
-        eprintln!("--key-log {}: {error}", file.display());
-    }
     let pings = ping(arguments, &mut dial);
     if arguments.hold > 0 {
         dial.hold(Instant::now() + Duration::from_secs(arguments.hold));
@@ -129,6 +124,7 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
         method: arguments.auth.protocol(),
         tunnel_secret,
         security,
+        keys: arguments.key_log.as_deref().map(key_log::open).transpose()?,
         host_name: "tollgate-dial".into(),
         request_servers: true,
         stage_limit: Duration::from_secs(arguments.timeout.max(1)),

@@ -1,21 +1,27 @@
 //! Keys of our own connections in the form of Wireshark's tables: lines for `ikev1_decryption_table` and `esp_sa`.
 
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use tollgate_ipsec::KeyLog;
 use tollgate_ipsec::algorithm::{EspCipher, EspSuite, Integrity};
 
-/// Appends the keys to a file that nobody else may read.
-pub(crate) fn append(file: &Path, keys: &[KeyLog]) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
-    for key in keys {
-        writeln!(file, "{}", line(key))?;
-    }
-    Ok(())
+/// Takes keys as they are made.
+pub(crate) type Taker = Arc<dyn Fn(&KeyLog) + Send + Sync>;
+
+/// Opens a file that nobody else may read; each key is appended to it at once.
+pub(crate) fn open(file: &Path) -> Result<Taker, String> {
+    let options = OpenOptions::new().append(true).create(true).mode(0o600).open(file);
+    let opened = options.map_err(|error| format!("--key-log {}: {error}", file.display()))?;
+    Ok(Arc::new(move |key| {
+        if let Err(error) = writeln!(&opened, "{}", line(key)) {
+            eprintln!("--key-log: {error}");
+        }
+    }))
 }
 
 fn line(key: &KeyLog) -> String {

@@ -268,7 +268,8 @@ impl Shard {
         association: Option<AssociationId>,
     ) -> Arc<ServerConfig> {
         let room = association.and_then(|association| self.ipsec.largest_datagram(association, PATH_MTU));
-        let sequencing = if self.shared.snapshot.load().config.lns.require_sequencing { SEQUENCE_NUMBERS } else { 0 };
+        let sequencing =
+            if self.shared.snapshot.load().config.lns.require_sequencing { SEQUENCE_NUMBERS } else { 0 };
         let Some(room) = room.map(|room| room.saturating_sub(L2TP_HEADER + sequencing + PPP_HEADER)) else {
             return Arc::clone(settings);
         };
