@@ -363,7 +363,7 @@ impl Endpoint {
         child.outbound.largest_payload(path_mtu.checked_sub(outer + udp)?).checked_sub(inner)
     }
 
-    fn rekey_now(&mut self, now: Instant, id: AssociationId, spi: u32) {
+    pub(super) fn rekey_now(&mut self, now: Instant, id: AssociationId, spi: u32) {
         let child = self
             .associations
             .get_mut(&id)

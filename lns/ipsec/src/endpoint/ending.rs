@@ -64,8 +64,7 @@ impl Endpoint {
         if !spis.is_empty() {
             self.send_delete(ike, &Delete::Esp(spis));
         }
-        let is_idle =
-            self.ikes.get(&ike).is_some_and(|ike| ike.associations.is_empty() && ike.quicks.is_empty());
+        let is_idle = self.ikes.get(&ike).is_some_and(|ike| ike.keeps_nothing());
         if is_idle {
             self.close_ike(now, ike);
         }
@@ -206,6 +205,7 @@ impl Endpoint {
             if is_initiator {
                 old.rekey = None;
                 old.retires = Some(now + Duration::from_secs(5));
+                old.expires = None;
             }
             self.arm_ike(other);
         }

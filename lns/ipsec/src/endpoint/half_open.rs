@@ -321,6 +321,14 @@ impl HalfOpens {
     }
 }
 
+#[cfg(test)]
+impl HalfOpens {
+    /// Places of all sources together.
+    pub(super) fn counted(&self) -> usize {
+        self.sources.iter().map(|count| usize::from(*count)).sum()
+    }
+}
+
 fn ip_octets(ip: IpAddr) -> [u8; 16] {
     match ip {
         IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::config::{Certificates, Dial};
 use super::event::{AssociationId, ConnectionId, Path, PeerIdentity};
-use super::quick::Quick;
+use super::quick::{Quick, QuickStage};
 use crate::algorithm::Hash;
 use crate::crypto::{self, Digest};
 use crate::dh::KeyPair;
@@ -294,12 +294,14 @@ impl IkeSa {
         true
     }
 
+    /// Whether it has no associations, and none are being negotiated.
+    pub(super) fn keeps_nothing(&self) -> bool {
+        self.associations.is_empty() && self.quicks.values().all(|quick| quick.stage == QuickStage::Done)
+    }
+
     /// When a responder's association that keeps nothing goes.
     pub(super) fn idle_due(&self) -> Option<Instant> {
-        let is_idle = self.is_established()
-            && !self.is_initiator
-            && self.associations.is_empty()
-            && self.quicks.is_empty();
+        let is_idle = self.is_established() && !self.is_initiator && self.keeps_nothing();
         is_idle.then(|| self.heard + IDLE)
     }
 

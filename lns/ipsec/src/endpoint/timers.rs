@@ -203,6 +203,8 @@ impl Endpoint {
                         .and_then(|association| association.child_mut(spi))
                         .is_some_and(|child| child.confirmed);
                     if !confirmed {
+                        // It may believe that all is well, and its third messages be lost.
+                        self.send_delete(id, &Delete::Esp(vec![spi.get()]));
                         self.remove_child(association, spi);
                         self.without_children(now, association, DownCause::Expired);
                     }

@@ -193,7 +193,7 @@ impl Endpoint {
         let Some(quick) = ike.quicks.get(&message_id) else { return };
         let (association, path, connection) = (quick.association, quick.path, ike.connection);
         ike.finish_quick(message_id);
-        let is_idle = ike.associations.is_empty() && ike.quicks.is_empty();
+        let is_idle = ike.keeps_nothing();
         if association.is_none() {
             self.fail(connection, path, failure);
         }
