@@ -16,6 +16,7 @@ pub fn options(server: &str, user: &[u8], password: &str) -> Options {
         method: AuthProtocol::MsChapV2,
         tunnel_secret: None,
         security: None,
+        keys: None,
         host_name: "tests".into(),
         request_servers: false,
         stage_limit: Duration::from_secs(20),
