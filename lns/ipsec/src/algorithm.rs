@@ -301,13 +301,19 @@ impl Integrity {
 pub struct EspSuite {
     cipher: EspCipher,
     integrity: Option<Integrity>,
+    /// HMAC-SHA2-256 with the 96 bits of a draft that was never a standard: some old kernels know no other.
+    is_truncated: bool,
 }
 
 impl EspSuite {
     /// A suite; `None` when a combined cipher comes with integrity or another without: ESP never goes unauthenticated
     /// here.
     pub fn new(cipher: EspCipher, integrity: Option<Integrity>) -> Option<Self> {
-        (cipher.is_combined() == integrity.is_none()).then_some(Self { cipher, integrity })
+        (cipher.is_combined() == integrity.is_none()).then_some(Self {
+            cipher,
+            integrity,
+            is_truncated: false,
+        })
     }
 
     /// Its cipher.
@@ -318,6 +324,24 @@ impl EspSuite {
     /// Its integrity algorithm; `None` for AES-GCM.
     pub fn integrity(self) -> Option<Integrity> {
         self.integrity
+    }
+
+    /// The same with the check value of HMAC-SHA2-256 cut to 96 bits, as Android 6 and 7 and Apple's systems before 2020
+    /// send and expect it; other suites are left as they are.
+    pub fn with_truncated_sha256(self) -> Self {
+        Self { is_truncated: self.integrity == Some(Integrity::HmacSha256), ..self }
+    }
+
+    /// Length of the check value in octets.
+    pub fn icv_length(self) -> usize {
+        // The shorter ones of RFC 4106 section 6 are not negotiated.
+        const GCM: usize = 16;
+        const TRUNCATED: usize = 12;
+        match self.integrity {
+            Some(_) if self.is_truncated => TRUNCATED,
+            Some(integrity) => integrity.icv_length(),
+            None => GCM,
+        }
     }
 
     /// Octets of key material for one direction: the cipher's, then the integrity key (RFC 2409 section 5.5, RFC 2407).

@@ -22,7 +22,7 @@
 
 use std::fmt;
 
-use crate::algorithm::{EspCipher, EspSuite, Integrity};
+use crate::algorithm::{EspCipher, EspSuite};
 
 mod drop_reason;
 mod inbound;
@@ -41,9 +41,6 @@ const HEADER: usize = 8;
 
 /// Octets of pad length and next header.
 const TRAILER: usize = 2;
-
-/// Octets of AES-GCM's check value; the shorter ones of RFC 4106 section 6 are not negotiated.
-const GCM_ICV: usize = 16;
 
 /// Octets before a payload that any suite needs at most: header and initialization vector.
 pub const HEADROOM: usize = HEADER + 16;
@@ -93,7 +90,7 @@ impl Layout {
             EspCipher::Aes128 | EspCipher::Aes192 | EspCipher::Aes256 => (16, 16),
             EspCipher::Aes128Gcm | EspCipher::Aes256Gcm => (8, 4),
         };
-        Self { iv, alignment, icv: suite.integrity().map_or(GCM_ICV, Integrity::icv_length) }
+        Self { iv, alignment, icv: suite.icv_length() }
     }
 
     /// Octets before the payload.

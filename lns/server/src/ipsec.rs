@@ -65,6 +65,7 @@ pub(crate) fn settings(config: &Config) -> Result<tollgate_ipsec::Config, String
     settings.replay_window = ipsec.replay_window;
     settings.max_half_open = ipsec.max_half_open;
     settings.max_half_open_per_source = ipsec.max_half_open_per_source;
+    settings.truncate_sha256 = ipsec.truncate_sha256;
     settings.minimal_vendor_ids = ipsec.send_only_needed_vendor_ids;
     Ok(settings)
 }

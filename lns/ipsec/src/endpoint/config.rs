@@ -115,6 +115,8 @@ pub struct Config {
     pub max_jobs: usize,
     /// ISAKMP associations. Default 65,536.
     pub max_associations: usize,
+    /// Cut HMAC-SHA2-256 in ESP to 96 bits, for clients that know no other. Default false.
+    pub truncate_sha256: bool,
     /// Answer with no vendor ids but those that are needed. Default false.
     pub minimal_vendor_ids: bool,
     /// Emit keys as [`crate::Event::Keys`], for a dissector. Default false; never for a server.
@@ -148,6 +150,7 @@ impl Config {
             max_unauthenticated: 1024,
             max_jobs: 256,
             max_associations: 65_536,
+            truncate_sha256: false,
             minimal_vendor_ids: false,
             log_keys: false,
         }

@@ -37,9 +37,13 @@ impl Endpoint {
         let keys = ike.keys.as_ref()?;
         let offer = quick.offer?;
         let spi_out = Spi::new(quick.spi_out)?;
-        let [keymat_in, keymat_out] = quick.keymat(keys, offer.suite);
-        let inbound = InboundSa::new(quick.spi_in, offer.suite, &keymat_in, self.config.replay_window)?;
-        let outbound = OutboundSa::new(spi_out, offer.suite, &keymat_out, &mut entropy)?;
+        let suite = match self.config.truncate_sha256 {
+            true => offer.suite.with_truncated_sha256(),
+            false => offer.suite,
+        };
+        let [keymat_in, keymat_out] = quick.keymat(keys, suite);
+        let inbound = InboundSa::new(quick.spi_in, suite, &keymat_in, self.config.replay_window)?;
+        let outbound = OutboundSa::new(spi_out, suite, &keymat_out, &mut entropy)?;
         let default_life = ike.dial.as_ref().map_or(self.config.sa_lifetime, |dial| dial.sa_lifetime);
         let life = offer.life.seconds.map_or(default_life, Duration::from_secs);
         let is_initiator = ike.is_initiator && ike.dial.is_some();

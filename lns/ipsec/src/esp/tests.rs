@@ -1,4 +1,5 @@
 use super::*;
+use crate::algorithm::Integrity;
 use tollgate_sansio::Entropy;
 
 /// Every suite that can be negotiated.
@@ -65,4 +66,18 @@ fn every_reason_has_a_name_and_a_place_of_its_own() {
     for (index, reason) in DropReason::ALL.iter().enumerate() {
         assert_eq!(reason.index(), index);
     }
+}
+
+#[test]
+fn a_truncated_check_value_is_96_bits_long_and_only_its_like_takes_it() {
+    let suite = EspSuite::new(EspCipher::Aes128, Some(Integrity::HmacSha256)).unwrap();
+    let truncated = suite.with_truncated_sha256();
+    let ((mut short, mut short_in), (mut full, mut full_in)) = (pair(truncated), pair(suite));
+    let (packet, whole) = (seal(&mut short, &[7; 100]), seal(&mut full, &[7; 100]));
+    assert_eq!((packet.len() + 4, truncated.icv_length()), (whole.len(), 12));
+    assert!(short_in.open(&mut packet.clone()).is_ok());
+    assert!(full_in.open(&mut packet.clone()).is_err());
+    assert!(short_in.open(&mut whole.clone()).is_err());
+    let other = EspSuite::new(EspCipher::Aes128, Some(Integrity::HmacSha1)).unwrap();
+    assert_eq!(other.with_truncated_sha256(), other, "SHA-1 has nothing to cut");
 }
