@@ -63,6 +63,7 @@ impl Endpoint {
             octets: offer
                 .life
                 .kilobytes
+                .or(self.config.sa_kilobytes)
                 .map(|kilobytes| (kilobytes.saturating_mul(256) / 5).saturating_mul(share)),
             rekeying: false,
             is_used_up: false,

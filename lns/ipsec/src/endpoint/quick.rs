@@ -199,6 +199,16 @@ impl Endpoint {
                 (false, _) => Some(false),
             },
         };
+        if !path.nat_t && !self.config.raw_esp {
+            if let Some(ike) = self.ikes.get_mut(&id) {
+                ike.finish_quick(header.message_id);
+            }
+            self.notify(id, path, notification::NO_PROPOSAL_CHOSEN, &[]);
+            let words = "the client knows no NAT traversal (RFC 3947) and would send ESP as IP protocol 50, which is not \
+                         served here: set esp = true in [ipsec] and give tollgate CAP_NET_RAW, or update the client";
+            self.fail(connection, path, Failure::Unsupported(words));
+            return Some(());
+        }
         let Some((proposal, transform, offer)) = selection::choose_phase2(&proposals, &rules) else {
             let offered = selection::explain_phase2(&proposals, &rules);
             let allowed = rules.sets.iter().map(ToString::to_string).collect();

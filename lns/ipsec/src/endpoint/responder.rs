@@ -72,7 +72,7 @@ impl Endpoint {
 
     pub(super) fn no_proposal(&mut self, path: Path, cookies: Cookies, proposals: &[Proposal<'_>]) {
         let (offered, change) = selection::explain_phase1(proposals, &self.config.policies);
-        let allowed = self.config.policies.iter().map(ToString::to_string).collect();
+        let allowed = selection::summary(&self.config.policies);
         self.notify_in_clear(path, cookies, notification::NO_PROPOSAL_CHOSEN);
         self.fail(None, path, Failure::NoPhase1Proposal { offered, allowed, change });
     }

@@ -226,6 +226,31 @@ pub fn explain_phase1(proposals: &[Proposal<'_>], policies: &[Policy]) -> (Vec<S
     (offered, change)
 }
 
+/// Policies in words: each, or where there are many the words that they are made of.
+pub fn summary(policies: &[Policy]) -> Vec<String> {
+    const FEW: usize = 6;
+    if policies.len() <= FEW {
+        return policies.iter().map(ToString::to_string).collect();
+    }
+    let words = |word: &dyn Fn(&Policy) -> String| {
+        let mut words: Vec<String> = Vec::new();
+        for word in policies.iter().map(word) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        words.join("|")
+    };
+    vec![format!(
+        "{} policies of {} with {}, group {}, {}",
+        policies.len(),
+        words(&|policy| policy.cipher.to_string()),
+        words(&|policy| policy.hash.to_string()),
+        words(&|policy| policy.group.to_string()),
+        words(&|policy| policy.authentication.to_string()),
+    )]
+}
+
 fn differences(a: &Policy, b: &Policy) -> usize {
     [a.cipher != b.cipher, a.hash != b.hash, a.group != b.group, a.authentication != b.authentication]
         .into_iter()
