@@ -16,6 +16,9 @@ use crate::secure::Security;
 
 pub use engine::Dial;
 
+/// Takes keys as they are made.
+pub type KeyTaker = Arc<dyn Fn(&KeyLog) + Send + Sync>;
+
 /// What to dial and as whom.
 #[derive(Clone)]
 pub struct Options {
@@ -32,7 +35,7 @@ pub struct Options {
     /// IPsec; none: L2TP in clear.
     pub security: Option<Security>,
     /// Takes our own keys as they are made, where the security asks for them.
-    pub keys: Option<Arc<dyn Fn(&KeyLog) + Send + Sync>>,
+    pub keys: Option<KeyTaker>,
     /// Host name for the server's log.
     pub host_name: String,
     /// Ask for name servers too.

@@ -1,7 +1,7 @@
 //! First messages of IKE from many source addresses that are never followed by another: what a flood leaves behind at a
 //! server.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Instant;
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -29,7 +29,7 @@ pub fn leave_half_open(server: SocketAddr, security: &Security, count: usize) ->
         socket.set_nonblocking(true).map_err(BenchError::system("cannot bind a source address"))?;
         let local = socket.local_addr().map_err(BenchError::system("cannot bind a source address"))?;
         let now = Instant::now();
-        let mut secure = Secure::new(now, security.clone(), IpAddr::from(server.ip()), entropy.fork());
+        let mut secure = Secure::new(now, security.clone(), server.ip(), entropy.fork());
         let here = OF_ONE_SOURCE.min(count - source * OF_ONE_SOURCE);
         for _ in 0..here {
             secure.connect(now, local, None);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
-use tollgate_ipsec::{AssociationId, Event as SecureEvent, KeyLog};
+use tollgate_ipsec::{AssociationId, Event as SecureEvent};
 use tollgate_l2tp::{
     CallDisconnect, CdnResult, Config, Endpoint, Event as TunnelEvent, IdSpace, IncomingCall,
     MAX_DATA_HEADER, Path, Received, Role, SessionKey, StopResult, TunnelId, TunnelStop,
@@ -17,7 +17,7 @@ use tollgate_ppp::{
 };
 use tollgate_sansio::Entropy;
 
-use super::{Failure, Options, Passed, Stage, diagnosis};
+use super::{Failure, KeyTaker, Options, Passed, Stage, diagnosis};
 use crate::ip::{self, Echo};
 use crate::secure::Secure;
 
@@ -43,7 +43,7 @@ pub struct Dial {
     packets: VecDeque<Vec<u8>>,
     ended: Option<Failure>,
     link_down: bool,
-    keys: Option<Arc<dyn Fn(&KeyLog) + Send + Sync>>,
+    keys: Option<KeyTaker>,
 }
 
 impl Dial {

@@ -7,14 +7,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_client::dial::KeyTaker;
 use tollgate_ipsec::KeyLog;
 use tollgate_ipsec::algorithm::{EspCipher, EspSuite, Integrity};
 
-/// Takes keys as they are made.
-pub(crate) type Taker = Arc<dyn Fn(&KeyLog) + Send + Sync>;
-
 /// Opens a file that nobody else may read; each key is appended to it at once.
-pub(crate) fn open(file: &Path) -> Result<Taker, String> {
+pub(crate) fn open(file: &Path) -> Result<KeyTaker, String> {
     let options = OpenOptions::new().append(true).create(true).mode(0o600).open(file);
     let opened = options.map_err(|error| format!("--key-log {}: {error}", file.display()))?;
     Ok(Arc::new(move |key| {
