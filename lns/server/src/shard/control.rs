@@ -139,10 +139,8 @@ impl Shard {
                 let mut config = l2tp_config(&snapshot.config, shards);
                 config.accept_incoming = self.draining == Draining::No;
                 self.endpoint.reconfigure(config);
-                if let Some(settings) = snapshot.ipsec.clone() {
-                    let settings = secure::settings_of_shard(settings, shards, self.links.esp_is_served);
-                    self.ipsec.reconfigure(settings);
-                }
+                let settings = secure::settings(&snapshot, shards, self.links.esp_is_served);
+                self.ipsec.reconfigure(settings);
                 self.require_ipsec = snapshot.config.lns.require_ipsec;
             }
             Message::Drain => self.drain(now),

@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 use super::message::{IpsecReport, Message};
 use super::session::Ending;
 use super::{IKE, NAT_T, Shard};
+use crate::snapshot::Snapshot;
 
 /// Octets of the address and protocol fields in front of an IP packet in PPP.
 const PPP_HEADER: usize = 4;
@@ -29,8 +30,10 @@ const PATH_MTU: usize = 1500;
 const IDLE: Duration = Duration::from_secs(30);
 const NEVER_USED: Duration = Duration::from_secs(120);
 
-/// What one of `shards` shards is told: the bounds of the whole server are shared out.
-pub(super) fn settings_of_shard(mut settings: Config, shards: usize, esp_is_served: bool) -> Config {
+/// What one of `shards` shards is told: the bounds of the whole server are shared out. Where nothing could authenticate
+/// a peer, nobody is let in.
+pub(super) fn settings(snapshot: &Snapshot, shards: usize, esp_is_served: bool) -> Config {
+    let mut settings = snapshot.ipsec.clone().unwrap_or_else(|| Config::new(Vec::new(), Vec::new()));
     let share = |whole: usize| whole.div_ceil(shards.max(1));
     settings.max_half_open = share(settings.max_half_open);
     settings.max_unauthenticated = share(settings.max_unauthenticated);
@@ -219,22 +222,19 @@ impl Shard {
             DownCause::Closed => TerminateCause::AdminReset,
         };
         for tunnel in self.secured.remove(&association).unwrap_or_default() {
-            self.associated.remove(&tunnel);
-            let tokens: Vec<u32> = self
-                .endpoint
-                .session_keys(tunnel)
-                .into_iter()
-                .filter_map(|key| self.by_key.get(&key).copied())
-                .collect();
-            for token in tokens {
-                self.finish(now, token, Ending::theirs(terminate, cause.to_string()));
-            }
-            self.endpoint.close_tunnel(
-                now,
-                tunnel,
-                TunnelStop::new(StopResult::GeneralRequest, cause.to_string()),
-            );
+            self.end_tunnel(now, tunnel, terminate, &cause.to_string());
         }
+    }
+
+    /// Ends a tunnel whose client is gone, and bills its sessions to that.
+    fn end_tunnel(&mut self, now: Instant, tunnel: TunnelId, terminate: TerminateCause, words: &str) {
+        self.associated.remove(&tunnel);
+        for key in self.endpoint.session_keys(tunnel) {
+            if let Some(token) = self.by_key.get(&key).copied() {
+                self.finish(now, token, Ending::theirs(terminate, words));
+            }
+        }
+        self.endpoint.close_tunnel(now, tunnel, TunnelStop::new(StopResult::GeneralRequest, words));
     }
 
     /// A tunnel came up. A client has one: an older one in the same association is what it has lost.
@@ -244,9 +244,7 @@ impl Shard {
         let older = std::mem::replace(tunnels, vec![tunnel]);
         self.associated.insert(tunnel, association);
         for old in older {
-            self.associated.remove(&old);
-            let stop = TunnelStop::new(StopResult::GeneralRequest, "the client has opened a new tunnel");
-            self.endpoint.close_tunnel(now, old, stop);
+            self.end_tunnel(now, old, TerminateCause::LostCarrier, "the client has opened a new tunnel");
         }
     }
 
