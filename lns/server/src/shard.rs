@@ -133,9 +133,7 @@ impl Shard {
         let require_ipsec = snapshot.config.lns.require_ipsec;
         let shards = parts.shared.all_posts().len();
         let place = Place { shard: parts.ids.shard, bits: parts.ids.shard_bits };
-        let settings =
-            snapshot.ipsec.clone().unwrap_or_else(|| tollgate_ipsec::Config::new(Vec::new(), Vec::new()));
-        let settings = secure::settings_of_shard(settings, shards, parts.links.esp_is_served);
+        let settings = secure::settings(&snapshot, shards, parts.links.esp_is_served);
         let ipsec = tollgate_ipsec::Endpoint::new(Instant::now(), settings, place, entropy.fork());
         drop(snapshot);
         Self {
