@@ -3,6 +3,7 @@
 
 pub mod capture;
 pub mod client;
+pub mod gateway;
 pub mod guest;
 pub mod namespace;
 pub mod need;

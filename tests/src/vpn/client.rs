@@ -43,14 +43,20 @@ impl Client {
 
     /// Boots several at once.
     pub fn boot_all(seats: &[Seat], ipsec: &Ipsec) -> Vec<Self> {
+        let all: Vec<_> = seats.iter().map(|seat| (seat.clone(), ipsec.clone())).collect();
+        Self::boot_each(&all)
+    }
+
+    /// Boots several at once that differ.
+    pub fn boot_each(all: &[(Seat, Ipsec)]) -> Vec<Self> {
         // All by this thread: the kernel ends a child with the thread that made it.
-        let guests: Vec<_> = seats.iter().map(|seat| start(seat, ipsec)).collect();
-        let client = |(seat, guest): (&Seat, Guest)| Self {
+        let guests: Vec<_> = all.iter().map(|(seat, ipsec)| start(seat, ipsec)).collect();
+        let client = |((seat, ipsec), guest): (&(Seat, Ipsec), Guest)| Self {
             seat: seat.clone(),
             ipsec: ipsec.clone(),
             guest: Some(guest.listens()),
         };
-        seats.iter().zip(guests).map(client).collect()
+        all.iter().zip(guests).map(client).collect()
     }
 
     /// Boots, connects IPsec and logs in; panics with what was said where that fails.
@@ -77,12 +83,18 @@ impl Client {
 
     /// Negotiates both phases; 20 seconds at most.
     pub fn raise(&self) -> Ran {
-        self.run(match self.ipsec.stack {
-            Stack::StrongSwan => "swanctl --initiate --child l2tp --timeout 20",
+        self.raise_within(20)
+    }
+
+    /// The same with another patience: neither program takes a refusal in clear at its word.
+    pub fn raise_within(&self, seconds: u32) -> Ran {
+        self.run(&match self.ipsec.stack {
+            Stack::StrongSwan => format!("swanctl --initiate --child l2tp --timeout {seconds}"),
             // It says how it went and ends with 0 in any case.
-            Stack::Libreswan => {
-                "timeout 20 ipsec auto --up vpn > /tmp/up 2>&1; cat /tmp/up; grep -q 'IPsec SA established' /tmp/up"
-            }
+            Stack::Libreswan => format!(
+                "timeout {seconds} ipsec auto --up vpn > /tmp/up 2>&1; cat /tmp/up; grep -q 'IPsec SA established' \
+                 /tmp/up"
+            ),
         })
     }
 
