@@ -135,7 +135,8 @@ impl Endpoint {
             by_spi: HashMap::new(),
             unauthenticated: 0,
             jobs_out: 0,
-            next_id: 1,
+            // In steps, so that no two shards give the same number.
+            next_id: u64::from(place.shard) + (1 << place.bits),
             timers: Deadlines::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),

@@ -172,12 +172,14 @@ impl Endpoint {
             let Some(entry) = self.associations.get(&association) else { continue };
             // An older one that this ISAKMP association has taken over has no keys of it.
             let is_older = entry.children.iter().all(|child| child.ike != id);
-            let (is_same, old) = (way(&entry.path) == way(&path), entry.ike);
-            if is_same && is_older {
+            if way(&entry.path) == way(&path) && is_older {
                 self.end(association, DownCause::InitialContact);
-                if let Some(old) = old.filter(|old| *old != id) {
-                    self.drop_ike(old);
-                }
+            }
+        }
+        for other in known.ikes {
+            let is_same = self.ikes.get(&other).is_some_and(|ike| way(&ike.path) == way(&path));
+            if other != id && is_same {
+                self.drop_ike(other);
             }
         }
     }

@@ -327,6 +327,17 @@ impl HalfOpens {
     pub(super) fn counted(&self) -> usize {
         self.sources.iter().map(|count| usize::from(*count)).sum()
     }
+
+    /// SA payloads kept.
+    pub(super) fn interned(&self) -> usize {
+        assert_eq!(self.payloads.len(), self.places.len());
+        self.payloads.len()
+    }
+
+    /// Cookies in the order of their coming.
+    pub(super) fn remembered(&self) -> usize {
+        self.order.len()
+    }
 }
 
 fn ip_octets(ip: IpAddr) -> [u8; 16] {

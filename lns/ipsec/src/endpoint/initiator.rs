@@ -23,7 +23,7 @@ impl Endpoint {
     /// id follows.
     pub fn connect(&mut self, now: Instant, path: Path, dial: Dial) -> ConnectionId {
         let connection = ConnectionId(self.next_id);
-        self.next_id += 1;
+        self.next_id += 1 << self.place.bits;
         self.begin(now, path, Arc::new(dial), connection, vec![None]);
         connection
     }
@@ -48,7 +48,7 @@ impl Endpoint {
         *last = self.place.mark(*last);
         let cookies = Cookies { initiator: Cookie(initiator), responder: Cookie::ZERO };
         let id = self.next_id;
-        self.next_id += 1;
+        self.next_id += 1 << self.place.bits;
         let mut ike = IkeSa::new(now, true, cookies, path, policy);
         ike.connection = Some(connection);
         ike.waiting = waiting;

@@ -187,7 +187,7 @@ impl Endpoint {
             ),
         };
         let association = AssociationId(self.next_id);
-        self.next_id += 1;
+        self.next_id += 1 << self.place.bits;
         let entry = Association {
             id: association,
             key,

@@ -192,7 +192,7 @@ impl Endpoint {
 
     pub(super) fn begin_responding(&mut self, ike: IkeSa, group: Group, peer: Vec<u8>) {
         let id = self.next_id;
-        self.next_id += 1;
+        self.next_id += 1 << self.place.bits;
         self.by_cookies.insert(ike.cookies, id);
         self.ikes.insert(id, Box::new(ike));
         self.unauthenticated += 1;
