@@ -67,8 +67,6 @@ pub struct Ipsec {
     pub rekey_ike: Option<u32>,
     /// The same for phase 2.
     pub rekey_child: Option<u32>,
-    /// Seconds after which phase 1 ends and is not made anew; Libreswan alone.
-    pub expire_ike: Option<u32>,
     /// UDP encapsulation without a NAT.
     pub force_encapsulation: bool,
     /// Seconds of silence after which the server is asked whether it is there.
@@ -92,7 +90,6 @@ impl Ipsec {
             server_identity: None,
             rekey_ike: None,
             rekey_child: None,
-            expire_ike: None,
             force_encapsulation: false,
             dpd: None,
             port: 1701,

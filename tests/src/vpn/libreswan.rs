@@ -92,9 +92,6 @@ fn connection(ipsec: &Ipsec, own: Ipv4Addr) -> String {
     if let Some(after) = ipsec.rekey_child {
         lines.push(format!(" salifetime={}s", after + MARGIN));
     }
-    if let Some(after) = ipsec.expire_ike {
-        lines.push(format!(" rekey=no\n ikelifetime={after}s"));
-    }
     if let Some(after) = ipsec.dpd {
         lines.push(format!(" dpddelay={after}\n dpdtimeout={}\n dpdaction=clear", after * 4));
     }

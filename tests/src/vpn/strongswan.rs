@@ -35,6 +35,9 @@ swanctl {
 }
 "#;
 
+/// Seconds from negotiating anew to the end of a lifetime.
+const MARGIN: u32 = 10;
+
 /// Whether a guest calls or is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -77,8 +80,14 @@ fn connection(ipsec: &Ipsec, side: Side) -> String {
     };
     let own_id = ipsec.identity.as_ref().map(|id| format!("id = \"{id}\"\n")).unwrap_or_default();
     let other_id = ipsec.server_identity.as_deref().unwrap_or("%any");
-    let rekey_ike = ipsec.rekey_ike.map(|after| format!("rekey_time = {after}s\n")).unwrap_or_default();
-    let rekey_child = ipsec.rekey_child.map(|after| format!("rekey_time = {after}s\n")).unwrap_or_default();
+    let rekey_ike = ipsec
+        .rekey_ike
+        .map(|after| format!("rekey_time = {after}s\n over_time = {MARGIN}s\n rand_time = 0s\n"))
+        .unwrap_or_default();
+    let rekey_child = ipsec
+        .rekey_child
+        .map(|after| format!("rekey_time = {after}s\n life_time = {}s\n rand_time = 0s\n", after + MARGIN))
+        .unwrap_or_default();
     let dpd = ipsec.dpd.map(|after| format!("dpd_delay = {after}s\n")).unwrap_or_default();
     format!(
         "connections {{
