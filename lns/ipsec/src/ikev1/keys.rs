@@ -175,3 +175,6 @@ fn stretch(hash: Hash, skeyid_e: &[u8], length: usize) -> Zeroizing<Vec<u8>> {
     key.truncate(length);
     key
 }
+
+#[cfg(test)]
+mod tests;

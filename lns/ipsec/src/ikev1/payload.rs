@@ -155,7 +155,7 @@ impl<'a> Payloads<'a> {
             first_end.get_or_insert(reader.remaining());
             kind = next;
         }
-        let covered = first_end.unwrap_or_default();
+        let covered = first_end.unwrap_or(reader.remaining());
         let after_first =
             body.get(body.len() - covered..body.len() - reader.remaining()).ok_or(PayloadError::Length)?;
         Ok(Self { list, after_first })
@@ -257,3 +257,6 @@ impl Builder {
         message
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -254,3 +254,6 @@ fn body(proposals: &[Vec<u8>]) -> Vec<u8> {
     }
     body
 }
+
+#[cfg(test)]
+mod tests;

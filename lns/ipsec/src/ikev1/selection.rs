@@ -538,3 +538,6 @@ fn phase2_transform(
     }
     (id, OwnTransform { id, attributes: out })
 }
+
+#[cfg(test)]
+mod tests;
