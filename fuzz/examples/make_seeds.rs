@@ -27,6 +27,7 @@ fn main() {
     packets();
     radius();
     certificates();
+    isakmp();
 }
 
 /// One tunnel and one call between two endpoints; every datagram becomes a seed of the codec's targets.
@@ -380,4 +381,72 @@ fn certificates() {
     for (kind, file, name) in kinds {
         write(target, name, &[&[kind], file.as_slice()].concat());
     }
+}
+
+/// The scripts of the targets of ISAKMP.
+fn isakmp() {
+    use tollgate_fuzz::ike::{self, Client};
+    use tollgate_ipsec::ikev1::identification::Identification;
+    use tollgate_ipsec::ikev1::notify::{Delete, Notification, kind};
+    use tollgate_ipsec::ikev1::payload::{Builder, Kind};
+    use tollgate_ipsec::ikev1::proposal;
+    use tollgate_ipsec::ikev1::selection::{Encapsulation, offer_phase2};
+
+    let sized = |octets: &[u8]| {
+        let length = u16::try_from(octets.len()).expect("a short chain");
+        [&length.to_be_bytes(), octets].concat()
+    };
+    let first = Client::first_message();
+    let target = "isakmp_messages";
+    write(target, "first", &[&[1], sized(&first).as_slice()].concat());
+    let mut third = Builder::new();
+    third.add(Kind::KeyExchange, &[&[4; 64]]).add(Kind::Nonce, &[&[5; 32]]);
+    third.add(Kind::NatDetection, &[&[6; 20]]).add(Kind::NatDetection, &[&[7; 20]]);
+    let (kind, chain) = third.chain();
+    write(target, "third", &[&[2, 3, 2, kind], sized(chain).as_slice(), &[0, 40]].concat());
+    let mut aggressive = Builder::new();
+    aggressive.add(Kind::Sa, &[&first[32..32 + usize::from(first[31]) - 4]]);
+    aggressive.add(Kind::KeyExchange, &[&[4; 64]]).add(Kind::Nonce, &[&[5; 32]]);
+    aggressive.add(Kind::Identification, &[&Identification::key_id(b"DefaultRAGroup").encode()]);
+    let (kind, chain) = aggressive.chain();
+    write(target, "aggressive", &[&[3, 4, kind], sized(chain).as_slice(), &[2, 0, 200]].concat());
+
+    let target = "isakmp_encrypted";
+    let address =
+        |text: &str, port| Identification::address(text.parse().expect("an address"), 17, port).encode();
+    let mut proof = Builder::new();
+    proof.add(Kind::Identification, &[&address("198.51.100.7", 0)]).add(Kind::Hash, &[&[9; 20]]);
+    let (kind, chain) = proof.chain();
+    write(target, "proof", &[&[0, kind], chain].concat());
+    let transforms = offer_phase2(&[ike::set()], Encapsulation::Raw, None, 3600, Some(250_000));
+    let mut quick = Builder::new();
+    quick
+        .add(Kind::Sa, &[&proposal::encode_each(3, &[1, 2, 3, 4], &transforms)])
+        .add(Kind::Nonce, &[&[5; 32]]);
+    quick.add(Kind::Identification, &[&address("198.51.100.7", 1701)]);
+    quick.add(Kind::Identification, &[&address("192.0.2.1", 1701)]);
+    let (kind, chain) = quick.chain();
+    let begun = [&[1, 0, kind], sized(chain).as_slice()].concat();
+    write(target, "quick", &[begun.as_slice(), &[7, 60]].concat());
+    for (name, kind, body) in [
+        ("delete-esp", Kind::Delete, Delete::Esp(vec![0x0102_0304]).encode()),
+        ("alive", Kind::Notification, notification(kind::R_U_THERE)),
+        ("initial-contact", Kind::Notification, notification(kind::INITIAL_CONTACT)),
+        ("refused", Kind::Notification, notification(kind::NO_PROPOSAL_CHOSEN)),
+    ] {
+        let mut builder = Builder::new();
+        builder.add(kind, &[&body]);
+        let (first, chain) = builder.chain();
+        write(target, name, &[begun.as_slice(), &[1, first], &sized(chain)].concat());
+    }
+    fn notification(kind: u16) -> Vec<u8> {
+        Notification { kind, protocol: 1, spi: &[7; 16], data: &[0, 0, 0, 1] }.encode()
+    }
+
+    write("isakmp_fragments", "in-order", &[7, 0x08, 0, 50, 2, 0, 2, 1, 2, 2, 2, 3, 2, 4]);
+    write(
+        "isakmp_fragments",
+        "reversed-with-strangers",
+        &[7, 0x08, 0, 50, 2, 4, 1, 6, 0, 9, 3, 0, 1, 2, 2, 3, 0, 100, 2, 0],
+    );
 }

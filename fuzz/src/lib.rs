@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod endpoint;
+pub mod ike;
 pub mod link;
 pub mod script;
