@@ -7,6 +7,7 @@ mod half_open;
 mod limits;
 mod login;
 mod radius;
+mod usage;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -41,18 +41,7 @@ impl UdpSocket {
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_reuse_port(true)?;
-        socket.set_nonblocking(true)?;
-        // A burst of logins or of data must not be lost while the shard is busy. The kernel may allow less.
-        let _ = socket.set_recv_buffer_size(8 << 20);
-        let _ = socket.set_send_buffer_size(4 << 20);
-        match address {
-            SocketAddr::V4(_) => set_option(&socket, libc::IPPROTO_IP, libc::IP_PKTINFO)?,
-            SocketAddr::V6(_) => {
-                socket.set_only_v6(true)?;
-                set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)?;
-            }
-        }
-        socket.bind(&address.into())?;
+        prepare(&socket, address)?;
         let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(Self { socket, local, has_ip_header: false })
     }
@@ -60,20 +49,10 @@ impl UdpSocket {
     /// Takes the ESP packets (IP protocol 50) that come to an address; fragments come put together. Needs CAP_NET_RAW.
     /// Ports have no meaning on it.
     pub fn bind_esp(address: IpAddr) -> io::Result<Self> {
-        let address = SocketAddr::new(address, 0);
-        let socket = Socket::new(Domain::for_address(address), Type::RAW, Some(Protocol::from(ESP)))?;
-        socket.set_nonblocking(true)?;
-        let _ = socket.set_recv_buffer_size(8 << 20);
-        let _ = socket.set_send_buffer_size(4 << 20);
-        match address {
-            SocketAddr::V4(_) => set_option(&socket, libc::IPPROTO_IP, libc::IP_PKTINFO)?,
-            SocketAddr::V6(_) => {
-                socket.set_only_v6(true)?;
-                set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)?;
-            }
-        }
-        socket.bind(&address.into())?;
-        Ok(Self { socket, local: address, has_ip_header: address.is_ipv4() })
+        let local = SocketAddr::new(address, 0);
+        let socket = Socket::new(Domain::for_address(local), Type::RAW, Some(Protocol::from(ESP)))?;
+        prepare(&socket, local)?;
+        Ok(Self { socket, local, has_ip_header: address.is_ipv4() })
     }
 
     /// The bound address.
@@ -86,6 +65,22 @@ impl AsFd for UdpSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// What every socket here gets: no waiting, room for bursts, the address that each datagram came to; and its address.
+fn prepare(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    // A burst of logins or of data must not be lost while the shard is busy. The kernel may allow less.
+    let _ = socket.set_recv_buffer_size(8 << 20);
+    let _ = socket.set_send_buffer_size(4 << 20);
+    match address {
+        SocketAddr::V4(_) => set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO)?,
+        SocketAddr::V6(_) => {
+            socket.set_only_v6(true)?;
+            set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)?;
+        }
+    }
+    socket.bind(&address.into())
 }
 
 fn set_option(socket: &Socket, level: libc::c_int, option: libc::c_int) -> io::Result<()> {

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tollgate_sys::udp::{BATCH, Inbound, Outbound, UdpSocket};
 
-use super::generator::{Generator, Happening, Usage};
+use super::generator::{Generator, Happening};
 use super::login::{self, LoginOptions};
+use super::usage::Usage;
 use super::{BenchError, MOST_PORTS, Target};
 use crate::ip;
 

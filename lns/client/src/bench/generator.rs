@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use tollgate_ipsec::ikev1::identification::{Identification, kind};
@@ -482,22 +482,4 @@ fn push(
         room[head.len()..].copy_from_slice(body);
         total
     });
-}
-
-/// What a server's process has used so far.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Usage {
-    pub(super) cpu: Duration,
-    pub(super) memory: u64,
-}
-
-impl Usage {
-    pub(super) fn of(pid: Option<u32>) -> Result<Option<Self>, BenchError> {
-        let Some(pid) = pid else { return Ok(None) };
-        let read = BenchError::system("the server's process cannot be read under /proc");
-        Ok(Some(Self {
-            cpu: tollgate_sys::process::cpu_time(pid).map_err(&read)?,
-            memory: tollgate_sys::process::resident(pid).map_err(&read)?,
-        }))
-    }
 }

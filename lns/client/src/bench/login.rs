@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::generator::{Generator, Happening, TunnelRef, Usage};
+use super::generator::{Generator, Happening, TunnelRef};
 use super::half_open::leave_half_open;
+use super::usage::Usage;
 use super::{BenchError, Latencies, Target};
 
 /// How much load.

@@ -128,3 +128,18 @@ pub(super) fn link_down(stage: Stage, reason: &DownReason, said: Option<&str>) -
     };
     Failure { stage, said, cause: cause.into() }
 }
+
+/// The server's words for a person's terminal, which must not act on them.
+pub(super) fn readable(words: &[u8]) -> String {
+    String::from_utf8_lossy(words).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_words_do_not_steer_the_terminal() {
+        assert_eq!(readable(b"Welcome\r\n\x1b[2Jback \xff"), "Welcome   [2Jback \u{fffd}");
+    }
+}

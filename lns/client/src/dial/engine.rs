@@ -446,11 +446,11 @@ impl Dial {
                 self.pass(Stage::Authentication, format!("{method} authentication, MRU {peer_mru}"), passed);
             }
             LinkEvent::Authenticated { message } => {
-                let text = readable(&message);
+                let text = diagnosis::readable(&message);
                 self.pass(Stage::Ipcp, format!("accepted: {text}"), passed);
             }
             LinkEvent::AuthenticationFailed { message, code, .. } => {
-                let text = readable(&message);
+                let text = diagnosis::readable(&message);
                 self.said = Some(match code {
                     Some(code) => format!("{text} (error {code})"),
                     None => text,
@@ -486,20 +486,5 @@ impl Dial {
     /// The first reason is the true one; what follows from it is not told.
     fn end(&mut self, failure: Failure) {
         self.ended.get_or_insert(failure);
-    }
-}
-
-/// The server's words for a person's terminal, which must not act on them.
-fn readable(words: &[u8]) -> String {
-    String::from_utf8_lossy(words).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_servers_words_do_not_steer_the_terminal() {
-        assert_eq!(readable(b"Welcome\r\n\x1b[2Jback \xff"), "Welcome   [2Jback \u{fffd}");
     }
 }
