@@ -35,3 +35,32 @@ impl Place {
         cookie.iter().any(|octet| *octet != 0).then(|| cookie.last().map(|octet| self.shard_of(*octet)))?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marked_octet_names_its_shard_and_keeps_the_other_bits() {
+        for bits in 0..=8 {
+            for shard in 0..1u16 << bits {
+                let place = Place { shard, bits };
+                for octet in 0..=u8::MAX {
+                    let marked = place.mark(octet);
+                    assert_eq!(place.shard_of(marked), shard);
+                    assert_eq!(u16::from(marked) >> bits, u16::from(octet) >> bits);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn packets_too_short_for_a_name_and_first_messages_belong_to_nobody() {
+        let place = Place { shard: 0, bits: 2 };
+        assert_eq!(place.owner_of_esp(&[1, 2, 3]), None);
+        assert_eq!(place.owner_of_esp(&[1, 2, 3, 7]), Some(3));
+        assert_eq!(place.owner_of_isakmp(&[1; 15]), None);
+        assert_eq!(place.owner_of_isakmp(&[[1; 8], [0; 8]].concat()), None);
+        assert_eq!(place.owner_of_isakmp(&[[1; 8], [6; 8]].concat()), Some(2));
+    }
+}

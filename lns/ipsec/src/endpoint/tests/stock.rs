@@ -1,12 +1,12 @@
 //! Messages of stock clients octet for octet, and what else they may expect.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::lab::policy;
 use super::peer::{self};
 use crate::algorithm::{Cipher, Group, Hash};
 use crate::ikev1::header::{ExchangeType, Header};
-use crate::ikev1::notify::{Notification, kind};
+use crate::ikev1::notify::{Delete, Notification, kind};
 use crate::ikev1::payload::{Builder, Kind, Payloads};
 use crate::ikev1::proposal::protocol;
 use crate::ikev1::vendor::{self, NatTraversal};
@@ -152,4 +152,45 @@ fn the_order_of_an_operators_own_policies_decides_where_it_was_asked_for() {
     let mut client = natted(7);
     assert!(client.main_mode(&mut server, now));
     assert_eq!(chosen(&client), "aes-128/sha1/group 19/pre-share", "an operator's own order decides");
+}
+
+#[test]
+fn the_second_message_of_quick_mode_is_repeated_until_a_packet_or_the_third_comes() {
+    let mut now = Instant::now();
+    let mut server = peer::server(now, false);
+    let mut client = natted(7);
+    assert!(client.main_mode(&mut server, now));
+    let sa = peer::windows_phase2(0x7777, 4, 5);
+    let ids = client.ids();
+    let (message, ..) = client.quick_first(9, &sa, &ids);
+    let second = client.send(&mut server, now, message.clone());
+    assert_eq!(client.send(&mut server, now, message), second, "and when it was asked for again");
+    now += Duration::from_secs(1);
+    server.handle_timeout(now);
+    assert_eq!(peer::answers(&mut server, now).len(), 1);
+    assert_eq!(server.by_spi.len(), 1);
+    // Nobody confirms: what was made for it goes, and the peer is told.
+    peer::pass(&mut server, &mut now, Duration::from_secs(40));
+    assert_eq!((server.by_spi.len(), server.associations.len()), (0, 0));
+}
+
+#[test]
+fn a_neighbour_who_knows_the_groups_key_cannot_take_an_association_by_a_forged_address() {
+    let mut now = Instant::now();
+    let mut server = peer::server(now, false);
+    let (mut victim, mut thief) = (natted(7), natted(8));
+    assert!(victim.main_mode(&mut server, now));
+    let mut pair = victim.quick(&mut server, now).unwrap();
+    let (id, way) = pair.carry(&mut server, now, victim.esp_path());
+    assert!(thief.main_mode(&mut server, now));
+    // The same name, the same traffic, and the victim's address and port on the outside.
+    thief.path = victim.path;
+    let sa = peer::windows_phase2(0x7777, 4, 5);
+    let ids = thief.ids();
+    let (message, ..) = thief.quick_first(9, &sa, &ids);
+    thief.send(&mut server, now, message);
+    thief.delete(&mut server, now, &Delete::Isakmp(vec![thief.cookies]));
+    peer::pass(&mut server, &mut now, Duration::from_secs(60));
+    assert_eq!(pair.carry(&mut server, now, victim.esp_path()), (id, way));
+    assert_eq!((server.ikes.len(), server.by_spi.len()), (1, 1));
 }
