@@ -200,8 +200,10 @@ pub fn peek_tunnel_id(datagram: &[u8]) -> Option<u16> {
 
 /// Whether a datagram asks for a tunnel (SCCRQ), found without any other parsing.
 pub fn is_tunnel_request(datagram: &[u8]) -> bool {
-    ControlHeader::decode(datagram)
-        .is_ok_and(|(header, body)| header.tunnel == 0 && crate::message::Message::peek_type(body) == Some(crate::codes::MessageType::Sccrq))
+    ControlHeader::decode(datagram).is_ok_and(|(header, body)| {
+        header.tunnel == 0
+            && crate::message::Message::peek_type(body) == Some(crate::codes::MessageType::Sccrq)
+    })
 }
 
 #[cfg(test)]

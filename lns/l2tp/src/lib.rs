@@ -50,6 +50,9 @@ pub use event::{
     CallDisconnect, CallInfo, Event, IncomingCall, OpenError, Path, ProxyAuth, ProxyLcp, Received,
     SessionEnd, Transmit, TunnelEnd, TunnelStop,
 };
-pub use header::{CONTROL_HEADER, ControlHeader, DataHeader, HeaderError, MAX_DATA_HEADER, is_tunnel_request, peek_tunnel_id};
+pub use header::{
+    CONTROL_HEADER, ControlHeader, DataHeader, HeaderError, MAX_DATA_HEADER, is_tunnel_request,
+    peek_tunnel_id,
+};
 pub use ids::{IdSpace, PeerSessionId, PeerTunnelId, SessionId, SessionKey, TunnelId};
 pub use info::{Counters, DropReason, SessionInfo, SessionState, TunnelInfo, TunnelState};

@@ -144,7 +144,7 @@ fn windows_that_are_not_offered_are_refused_and_keys_do_not_print() {
         assert!(InboundSa::new(spi, suite, &keymat(suite), window).is_some());
     }
     let inbound = InboundSa::new(spi, suite, &keymat(suite), 64).unwrap();
-    let printed = "InboundSa { spi: Spi(256), suite: EspSuite { cipher: Aes128Gcm, integrity: None }, packets: 0, \
-                   octets: 0, replay_drops: 0, .. }";
+    let printed = "InboundSa { spi: Spi(256), suite: EspSuite { cipher: Aes128Gcm, integrity: None, is_truncated: \
+                   false }, packets: 0, octets: 0, replay_drops: 0, .. }";
     assert_eq!(format!("{inbound:?}"), printed);
 }
