@@ -32,23 +32,36 @@ impl Capture {
         std::thread::sleep(Duration::from_millis(1200));
         self.process.signal(libc::SIGINT);
         self.process.wait(Duration::from_secs(10));
-        Packets { file: self.folder.path().join("capture.pcapng"), _folder: self.folder }
+        Packets { file: self.folder.path().join("capture.pcapng"), options: Vec::new(), _folder: self.folder }
     }
 }
 
 /// A finished capture.
 pub struct Packets {
     file: PathBuf,
+    /// More arguments of `tshark`.
+    options: Vec<String>,
     _folder: TempDir,
 }
 
 impl Packets {
+    /// The same with what `dial --key-log` wrote: IKE and ESP are opened.
+    #[must_use]
+    pub fn with_keys(mut self, log: &str) -> Self {
+        let tables = log.lines().filter_map(|line| line.split_once(": "));
+        let options = tables.map(|(table, entry)| format!("-ouat:{table}:{entry}"));
+        self.options =
+            ["-oesp.enable_encryption_decode:TRUE".to_owned()].into_iter().chain(options).collect();
+        self
+    }
+
     /// The summary lines of packets that a display filter selects.
     pub fn matching(&self, filter: &str) -> Vec<String> {
         let output = Command::new(need::program("tshark"))
             .arg("-r")
             .arg(&self.file)
             .args(["-Y", filter])
+            .args(&self.options)
             .output()
             .expect("tshark can be run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

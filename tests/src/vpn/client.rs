@@ -142,6 +142,11 @@ impl Client {
         link.ok_or_else(|| format!("{}\n{}", ran.said, self.run("cat /tmp/pppd.log").said))
     }
 
+    /// The same without a wait for what comes of it.
+    pub fn call(&self, user: &str, password: &str, more: &str) {
+        self.run(&format!("dial '{user}' '{password}' <<'X'\nlcp-max-terminate 1\n{more}\nX")).ok();
+    }
+
     /// Hangs up by L2TP and waits until the link is gone.
     pub fn hang_up(&self) {
         self.run("hang_up; wait_down").ok();

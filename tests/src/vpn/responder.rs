@@ -39,6 +39,11 @@ impl Responder {
     /// Boots one on a seat directly on the wire. Of `ipsec` the credential, the algorithms, the modes and the own identity
     /// count. PPP asks for MS-CHAPv2, or for what `options` say in pppd's words.
     pub fn boot(seat: &Seat, ipsec: &Ipsec, user: &str, password: &str, options: &str) -> Self {
+        let server = Self::start(seat, ipsec, user, password, options);
+        Self { guest: server.guest.listens(), ..server }
+    }
+
+    fn start(seat: &Seat, ipsec: &Ipsec, user: &str, password: &str, options: &str) -> Self {
         assert_eq!(ipsec.stack, Stack::StrongSwan, "Libreswan is a client only here");
         let options = if options.is_empty() { "require-mschap-v2" } else { options };
         let script = format!("{}\n{SERVE}", strongswan::START);
@@ -51,7 +56,14 @@ impl Responder {
             let common = "ms-dns 10.66.0.53\nlcp-restart 1\nlcp-max-terminate 1\nmtu 1400\nmru 1400\ndebug\nlogfile /tmp/pppd.log";
             write("lns.options", format!("{options}\n{common}\n"));
         });
-        Self { guest: guest.listens(), address: seat.address() }
+        Self { guest, address: seat.address() }
+    }
+
+    /// Boots several at once.
+    pub fn boot_each(all: &[(Seat, Ipsec)], user: &str, password: &str) -> Vec<Self> {
+        let guests: Vec<_> =
+            all.iter().map(|(seat, ipsec)| Self::start(seat, ipsec, user, password, "")).collect();
+        guests.into_iter().map(|server| Self { guest: server.guest.listens(), ..server }).collect()
     }
 
     /// Where it is called.
