@@ -92,6 +92,17 @@ struct Known {
     associations: Vec<AssociationId>,
 }
 
+/// An ISAKMP message that came.
+#[derive(Clone, Copy)]
+struct Incoming<'a> {
+    path: Path,
+    header: Header,
+    /// What follows the header.
+    body: &'a [u8],
+    /// All of it.
+    message: &'a [u8],
+}
+
 /// All associations of one shard.
 pub struct Endpoint {
     config: Arc<Config>,
@@ -214,8 +225,9 @@ impl Endpoint {
             self.counters.malformed += 1;
             return;
         };
+        let incoming = &Incoming { path, header, body, message };
         let Some(id) = self.find(&header) else {
-            return self.without_association(now, path, &header, body, message);
+            return self.without_association(now, incoming);
         };
         if may_be_fragment && !header.is_encrypted() && Kind::from(header.next_payload) == Kind::Fragment {
             if let Some(whole) = self.reassemble(now, id, &header, body) {
@@ -224,11 +236,9 @@ impl Endpoint {
             return self.arm_ike(id);
         }
         match header.exchange {
-            ExchangeType::Main | ExchangeType::Aggressive => {
-                self.phase1(now, id, path, &header, body, message)
-            }
-            ExchangeType::Quick => self.quick(now, id, path, &header, body, message),
-            ExchangeType::Informational => self.informational(now, id, path, &header, body),
+            ExchangeType::Main | ExchangeType::Aggressive => self.phase1(now, id, incoming),
+            ExchangeType::Quick => self.quick(now, id, incoming),
+            ExchangeType::Informational => self.informational(now, id, incoming),
             ExchangeType::Other(_) => self.counters.unknown_exchange += 1,
         }
         self.arm_ike(id);
@@ -240,20 +250,14 @@ impl Endpoint {
         known.or_else(|| self.initiating.get(&header.cookies.initiator).copied())
     }
 
-    fn without_association(
-        &mut self,
-        now: Instant,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) {
+    fn without_association(&mut self, now: Instant, incoming: &Incoming<'_>) {
+        let Incoming { header, .. } = *incoming;
         let is_first = header.cookies.responder == Cookie::ZERO;
         match (header.exchange, header.is_encrypted()) {
-            (ExchangeType::Main, false) if is_first => self.first_message(now, path, header, body),
-            (ExchangeType::Main, false) => self.third_message(now, path, header, body, message),
+            (ExchangeType::Main, false) if is_first => self.first_message(now, incoming),
+            (ExchangeType::Main, false) => self.third_message(now, incoming),
             (ExchangeType::Aggressive, false) if is_first => {
-                self.aggressive_message(now, path, header, body, message);
+                self.aggressive_message(now, incoming);
             }
             // What belongs to nothing here is not answered: it may be late, and an answer would only feed a storm.
             _ => self.counters.unknown_cookies += 1,
@@ -280,7 +284,8 @@ impl Endpoint {
     }
 
     /// A message of phase 1 for an association that is there.
-    fn phase1(&mut self, now: Instant, id: u64, path: Path, header: &Header, body: &[u8], message: &[u8]) {
+    fn phase1(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) {
+        let Incoming { path, header, message, .. } = *incoming;
         let Some(ike) = self.ikes.get(&id) else { return };
         if ike.resend.is_repeated(message) {
             self.counters.repeated += 1;
@@ -297,14 +302,14 @@ impl Endpoint {
             return;
         }
         match (ike.stage, header.is_encrypted()) {
-            (Stage::WaitsForProof, true) => self.fifth_message(now, id, path, body, message),
-            (Stage::WaitsForHash, _) => self.aggressive_hash(now, id, path, header, body, message),
+            (Stage::WaitsForProof, true) => self.fifth_message(now, id, incoming),
+            (Stage::WaitsForHash, _) => self.aggressive_hash(now, id, incoming),
             (Stage::WaitsForSa, false) => match header.exchange {
-                ExchangeType::Aggressive => self.aggressive_answer(now, id, path, header, body, message),
-                _ => self.second_message(now, id, path, header, body, message),
+                ExchangeType::Aggressive => self.aggressive_answer(now, id, incoming),
+                _ => self.second_message(now, id, incoming),
             },
-            (Stage::WaitsForKey, false) => self.fourth_message(now, id, path, body, message),
-            (Stage::WaitsForAnswer, true) => self.sixth_message(now, id, path, body, message),
+            (Stage::WaitsForKey, false) => self.fourth_message(now, id, incoming),
+            (Stage::WaitsForAnswer, true) => self.sixth_message(now, id, incoming),
             (
                 Stage::MakesKey
                 | Stage::Proves

@@ -1,13 +1,13 @@
 //! Aggressive mode (RFC 2409 section 5.4), at either end: three messages, and the identity in clear.
 
-use super::Endpoint;
-use super::event::{Failure, Path, PeerIdentity};
+use super::event::{Failure, PeerIdentity};
 use super::ike::{IkeSa, Phase1, Stage};
 use super::messages::{add_nat_detection, add_vendor_answers, add_vendor_offers, phase1_header};
 use super::responder::{KeyParts, OUR_NONCE};
+use super::{Endpoint, Incoming};
 use crate::algorithm::Authentication;
 use crate::crypto;
-use crate::ikev1::header::{Cookie, Cookies, ExchangeType, Header};
+use crate::ikev1::header::{Cookie, Cookies, ExchangeType};
 use crate::ikev1::identification::{Identification, kind as id_kind};
 use crate::ikev1::keys::Keys;
 use crate::ikev1::nat;
@@ -20,14 +20,8 @@ use std::time::Instant;
 
 impl Endpoint {
     /// Aggressive mode, message 1: everything of the initiator but its proof.
-    pub(super) fn aggressive_message(
-        &mut self,
-        now: Instant,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) {
+    pub(super) fn aggressive_message(&mut self, now: Instant, incoming: &Incoming<'_>) {
+        let Incoming { path, header, body, message } = *incoming;
         if !self.config.aggressive {
             self.notify_in_clear(path, header.cookies, notification::INVALID_EXCHANGE_TYPE);
             return self.fail(None, path, Failure::AggressiveMode);
@@ -156,15 +150,8 @@ impl Endpoint {
 
     /// Aggressive mode, message 2: everything of the responder. Its hash is kept in the place of its SA, which nothing
     /// needs any more.
-    pub(super) fn aggressive_answer(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) {
+    pub(super) fn aggressive_answer(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) {
+        let Incoming { path, header, body, message } = *incoming;
         let Some(ike) = self.ikes.get_mut(&id) else { return };
         let Some(dial) = ike.dial.clone() else { return };
         if path.remote.ip() != ike.path.remote.ip() || header.cookies.responder == Cookie::ZERO {
@@ -234,31 +221,17 @@ impl Endpoint {
     }
 
     /// Aggressive mode, message 3 at the responder: the initiator's proof, encrypted or not.
-    pub(super) fn aggressive_hash(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) {
+    pub(super) fn aggressive_hash(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) {
+        let Incoming { header, .. } = *incoming;
         if header.exchange != ExchangeType::Aggressive {
             self.counters.out_of_turn += 1;
-        } else if self.read_aggressive_hash(now, id, path, header, body, message).is_none() {
+        } else if self.read_aggressive_hash(now, id, incoming).is_none() {
             self.counters.unauthentic += 1;
         }
     }
 
-    fn read_aggressive_hash(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) -> Option<()> {
+    fn read_aggressive_hash(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) -> Option<()> {
+        let Incoming { path, header, body, message } = *incoming;
         let ike = self.ikes.get_mut(&id)?;
         let keys = ike.keys.as_ref()?;
         let opened = header.is_encrypted().then(|| keys.open(&ike.vector, body));

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::Endpoint;
 use super::event::{AssociationId, DownCause, Failure, Path};
 use super::ike::Stage;
 use super::install::way;
+use super::{Endpoint, Incoming};
 use crate::crypto;
 use crate::esp::Spi;
 use crate::ikev1::header::{ExchangeType, Header};
@@ -14,22 +14,24 @@ use crate::ikev1::payload::{Builder, Kind, Payloads};
 use crate::ikev1::proposal::protocol;
 
 impl Endpoint {
-    pub(super) fn informational(&mut self, now: Instant, id: u64, path: Path, header: &Header, body: &[u8]) {
+    pub(super) fn informational(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) {
+        let Incoming { header, .. } = *incoming;
         let Some(ike) = self.ikes.get(&id) else { return };
         match (header.is_encrypted(), ike.is_established()) {
             (true, true) => {
-                if self.protected(now, id, path, header, body).is_none() {
+                if self.protected(now, id, incoming).is_none() {
                     self.counters.unauthentic += 1;
                 }
             }
-            (false, false) => self.unprotected(id, path, header, body),
+            (false, false) => self.unprotected(id, incoming),
             // In clear anybody could have sent it.
             (false, true) => self.counters.unauthentic += 1,
             (true, false) => self.counters.out_of_turn += 1,
         }
     }
 
-    fn protected(&mut self, now: Instant, id: u64, path: Path, header: &Header, body: &[u8]) -> Option<()> {
+    fn protected(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) -> Option<()> {
+        let Incoming { path, header, body, .. } = *incoming;
         let ike = self.ikes.get_mut(&id)?;
         let keys = ike.keys.as_ref()?;
         // The fourth message of a quick mode with commit bit goes on in its chain; nothing waits for it here.
@@ -77,7 +79,8 @@ impl Endpoint {
     }
 
     /// Something in clear during phase 1: a hint for the one who waits, and no more, since anybody can send it.
-    fn unprotected(&mut self, id: u64, path: Path, header: &Header, body: &[u8]) {
+    fn unprotected(&mut self, id: u64, incoming: &Incoming<'_>) {
+        let Incoming { path, header, body, .. } = *incoming;
         let Some(ike) = self.ikes.get(&id) else { return };
         let Ok(payloads) = Payloads::decode(header.next_payload, body) else {
             self.counters.malformed += 1;

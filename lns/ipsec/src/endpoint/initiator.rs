@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Endpoint;
 use super::config::{Dial, Proof};
 use super::event::{AssociationId, ConnectionId, Failure, Path};
 use super::ike::{IkeSa, Phase1, Stage};
 use super::job::{Job, Owner, Work};
 use super::messages::{add_nat_detection, add_vendor_offers, phase1_header};
 use super::responder::{KeyParts, OUR_NONCE};
+use super::{Endpoint, Incoming};
 use crate::algorithm::Authentication;
-use crate::ikev1::header::{Cookie, Cookies, ExchangeType, Header};
+use crate::ikev1::header::{Cookie, Cookies, ExchangeType};
 use crate::ikev1::nat;
 use crate::ikev1::payload::{Builder, Kind, PayloadError, Payloads};
 use crate::ikev1::proposal;
@@ -103,15 +103,8 @@ impl Endpoint {
     }
 
     /// Main mode, message 2: the responder's choice.
-    pub(super) fn second_message(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) {
+    pub(super) fn second_message(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) {
+        let Incoming { path, header, body, message } = *incoming;
         let Some(ike) = self.ikes.get_mut(&id) else { return };
         let Some(dial) = ike.dial.clone() else { return };
         if path.remote.ip() != ike.path.remote.ip() || header.cookies.responder == Cookie::ZERO {
@@ -159,11 +152,12 @@ impl Endpoint {
     }
 
     /// Main mode, message 4: the responder's public value.
-    pub(super) fn fourth_message(&mut self, now: Instant, id: u64, path: Path, body: &[u8], message: &[u8]) {
+    pub(super) fn fourth_message(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) {
+        let Incoming { path, header, body, message } = *incoming;
         let Some(ike) = self.ikes.get_mut(&id) else { return };
-        let next_payload = message.get(16).copied().unwrap_or_default();
+
         let read = || -> Result<_, PayloadError> {
-            let payloads = Payloads::decode(next_payload, body)?;
+            let payloads = Payloads::decode(header.next_payload, body)?;
             let parts = KeyParts::read(&payloads, ike.policy.group)?;
             let nat = ike.vendor.nat_traversal.and_then(|version| {
                 let bodies = payloads.all(version.detection_kind());

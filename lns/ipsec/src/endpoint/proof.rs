@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use tollgate_pki::{Peer, Side};
 
-use super::Endpoint;
 use super::config::{GroupRule, Proof};
 use super::event::{Event, Failure, KeyLog, Path, PeerIdentity};
 use super::ike::{REMEMBER, Stage};
 use super::install::peer_key;
 use super::job::{Job, Owner, Sign, Unproved, Verify, Work};
 use super::messages::phase1_header;
+use super::{Endpoint, Incoming};
 use crate::algorithm::Authentication;
 use crate::crypto;
 use crate::ikev1::header::ExchangeType;
@@ -69,17 +69,18 @@ fn open_proof(keys: &Keys, vector: &[u8], next_payload: u8, body: &[u8]) -> Opti
 
 impl Endpoint {
     /// Main mode, message 5: the initiator's proof.
-    pub(super) fn fifth_message(&mut self, now: Instant, id: u64, path: Path, body: &[u8], message: &[u8]) {
-        let next_payload = next_payload_of(message);
+    pub(super) fn fifth_message(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) {
+        let Incoming { path, .. } = *incoming;
+
         let Some(ike) = self.ikes.get(&id) else { return };
         match ike.policy.authentication {
             Authentication::PreSharedKey => {
-                if self.by_preshared_key(now, id, path, next_payload, body, message).is_none() {
+                if self.by_preshared_key(now, id, incoming).is_none() {
                     self.wrong_key(id, path);
                 }
             }
             Authentication::RsaSignature => {
-                if self.by_signature(now, id, path, next_payload, body, message).is_none() {
+                if self.by_signature(now, id, incoming).is_none() {
                     self.counters.unauthentic += 1;
                 }
             }
@@ -97,15 +98,8 @@ impl Endpoint {
     }
 
     /// Tries the pre-shared keys, the default group's first: in main mode the identity comes encrypted under the key.
-    fn by_preshared_key(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        next_payload: u8,
-        body: &[u8],
-        message: &[u8],
-    ) -> Option<()> {
+    fn by_preshared_key(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) -> Option<()> {
+        let Incoming { path, header, body, message } = *incoming;
         let config = Arc::clone(&self.config);
         let ike = self.ikes.get_mut(&id)?;
         let phase1 = ike.phase1.as_deref_mut()?;
@@ -120,7 +114,7 @@ impl Endpoint {
         let (group, number, keys, proven) = config.candidates().find_map(|(group, number, key)| {
             let skeyid = Keys::skeyid_from_key(hash, key, &phase1.nonce_i, &phase1.nonce_r);
             let keys = Keys::derive(hash, cipher, skeyid, &exchange)?;
-            let proven = open_proof(&keys, &keys.phase1_vector(), next_payload, body)?;
+            let proven = open_proof(&keys, &keys.phase1_vector(), header.next_payload, body)?;
             let expected = keys.proof(&exchange, true, &phase1.sa_i, &proven.id);
             crypto::equal(&expected, proven.hash.as_deref()?).then_some((group, number, keys, proven))
         })?;
@@ -160,15 +154,8 @@ impl Endpoint {
     }
 
     /// Reads a proof by signature and has it checked, with our own made right after.
-    fn by_signature(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        next_payload: u8,
-        body: &[u8],
-        message: &[u8],
-    ) -> Option<()> {
+    fn by_signature(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) -> Option<()> {
+        let Incoming { path, header, body, message } = *incoming;
         if !self.has_room_for_job() {
             return None;
         }
@@ -179,7 +166,7 @@ impl Endpoint {
         let exchange = phase1.exchange(ike.cookies);
         let skeyid = Keys::skeyid_from_signature(ike.policy.hash, &exchange);
         let keys = Keys::derive(ike.policy.hash, ike.policy.cipher, skeyid, &exchange)?;
-        let proven = open_proof(&keys, &keys.phase1_vector(), next_payload, body)?;
+        let proven = open_proof(&keys, &keys.phase1_vector(), header.next_payload, body)?;
         let (kind, data) = (*proven.id.first()?, proven.id.get(4..)?.to_vec());
         let own = certificate_id(certificates.identity.subject_der());
         let verify = Verify {
@@ -296,17 +283,18 @@ impl Endpoint {
     }
 
     /// Main mode, message 6: the responder's proof.
-    pub(super) fn sixth_message(&mut self, now: Instant, id: u64, path: Path, body: &[u8], message: &[u8]) {
-        if self.read_sixth(now, id, path, body, message).is_none() {
+    pub(super) fn sixth_message(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) {
+        if self.read_sixth(now, id, incoming).is_none() {
             self.counters.unauthentic += 1;
         }
     }
 
-    fn read_sixth(&mut self, now: Instant, id: u64, path: Path, body: &[u8], message: &[u8]) -> Option<()> {
+    fn read_sixth(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) -> Option<()> {
+        let Incoming { path, header, body, message } = *incoming;
         let ike = self.ikes.get_mut(&id)?;
         let dial = ike.dial.clone()?;
         let keys = ike.keys.as_ref()?;
-        let proven = open_proof(keys, &ike.vector, next_payload_of(message), body)?;
+        let proven = open_proof(keys, &ike.vector, header.next_payload, body)?;
         let phase1 = ike.phase1.as_deref_mut()?;
         let expected = keys.proof(&phase1.exchange(ike.cookies), false, &phase1.sa_i, &proven.id);
         match &dial.proof {
@@ -492,10 +480,6 @@ fn certificate_id(subject: &[u8]) -> Vec<u8> {
     let identity =
         Identification { kind: id_kind::DER_ASN1_DN, protocol: 0, port: 0, data: subject.to_vec() };
     identity.encode()
-}
-
-fn next_payload_of(message: &[u8]) -> u8 {
-    message.get(16).copied().unwrap_or_default()
 }
 
 pub(super) fn hexadecimal(octets: &[u8]) -> String {

@@ -9,7 +9,7 @@ use super::event::{AssociationId, Failure, Path};
 use super::ike::{IkeSa, Resend, Stage};
 use super::job::{Job, Outcome, Owner, Work};
 use super::responder::{NONCE, OUR_NONCE};
-use super::{Endpoint, L2TP_PORT};
+use super::{Endpoint, Incoming, L2TP_PORT};
 use crate::algorithm::{Group, Mode};
 use crate::crypto;
 use crate::dh::KeyPair;
@@ -106,15 +106,8 @@ fn authenticated(keys: &Keys, parts: &[&[u8]], rest: &Builder) -> Builder {
 }
 
 impl Endpoint {
-    pub(super) fn quick(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) {
+    pub(super) fn quick(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) {
+        let Incoming { path, header, message, .. } = *incoming;
         let Some(ike) = self.ikes.get_mut(&id) else { return };
         if ike.stage == Stage::WaitsForHash {
             // The peer went on, and we have not heard its proof: a repeated second message makes it repeat the third.
@@ -143,15 +136,15 @@ impl Endpoint {
                 Some(())
             }
             Some(quick) => match quick.stage {
-                QuickStage::WaitsForThird => self.quick_third(now, id, path, header, body),
-                QuickStage::WaitsForSecond => self.quick_second(now, id, path, header, body, message),
+                QuickStage::WaitsForThird => self.quick_third(now, id, incoming),
+                QuickStage::WaitsForSecond => self.quick_second(now, id, incoming),
                 QuickStage::MakesKey | QuickStage::MakesPair | QuickStage::Shares | QuickStage::Done => None,
             },
             None if are_many => {
                 self.counters.jobs_refused += 1;
                 Some(())
             }
-            None => self.quick_first(now, id, path, header, body, message),
+            None => self.quick_first(now, id, incoming),
         };
         if outcome.is_none() {
             self.counters.unauthentic += 1;
@@ -170,17 +163,10 @@ impl Endpoint {
     }
 
     /// Message 1 at the responder: proposals, nonce, identities. `None` when it is not genuine.
-    fn quick_first(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) -> Option<()> {
+    fn quick_first(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) -> Option<()> {
+        let Incoming { path, header, body, message } = *incoming;
         let ike = self.ikes.get_mut(&id)?;
-        let first = Self::open_first(ike, header, body)?;
+        let first = Self::open_first(ike, &header, body)?;
         // It may be an old one, sent again from anywhere: the third message will tell. It is answered where it came from.
         let (nat, connection) = (ike.nat, ike.connection);
         let dial = ike.dial.clone();
@@ -337,7 +323,8 @@ impl Endpoint {
     }
 
     /// Message 3 at the responder: the initiator has the keys.
-    fn quick_third(&mut self, now: Instant, id: u64, path: Path, header: &Header, body: &[u8]) -> Option<()> {
+    fn quick_third(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) -> Option<()> {
+        let Incoming { path, header, body, .. } = *incoming;
         let ike = self.ikes.get_mut(&id)?;
         let keys = ike.keys.as_ref()?;
         let quick = ike.quicks.get(&header.message_id)?;

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use super::Endpoint;
 use super::event::{Failure, Path};
 use super::half_open::Refusal;
 use super::ike::{IkeSa, Phase1, Stage};
 use super::job::{Job, Outcome, Owner, Work};
 use super::messages::{add_nat_detection, add_vendor_answers, phase1_header};
+use super::{Endpoint, Incoming};
 use crate::algorithm::{Authentication, Group};
-use crate::ikev1::header::{Cookies, ExchangeType, Header};
+use crate::ikev1::header::{Cookies, ExchangeType};
 use crate::ikev1::nat;
 use crate::ikev1::notify::kind as notification;
 use crate::ikev1::payload::{Builder, Kind, PayloadError, Payloads};
@@ -78,7 +78,8 @@ impl Endpoint {
     }
 
     /// Main mode, message 1: SA and vendor ids. Answered without keeping more than a few octets.
-    pub(super) fn first_message(&mut self, now: Instant, path: Path, header: &Header, body: &[u8]) {
+    pub(super) fn first_message(&mut self, now: Instant, incoming: &Incoming<'_>) {
+        let Incoming { path, header, body, .. } = *incoming;
         let read = || -> Result<_, PayloadError> {
             let payloads = Payloads::decode(header.next_payload, body)?;
             let sa = payloads.one(Kind::Sa, "SA")?;
@@ -120,14 +121,8 @@ impl Endpoint {
     }
 
     /// Main mode, message 3: public value and nonce from a peer that returns our cookie.
-    pub(super) fn third_message(
-        &mut self,
-        now: Instant,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) {
+    pub(super) fn third_message(&mut self, now: Instant, incoming: &Incoming<'_>) {
+        let Incoming { path, header, body, message } = *incoming;
         let cookies = header.cookies;
         if !self.half_opens.holds(cookies.responder) {
             self.counters.unknown_cookies += 1;

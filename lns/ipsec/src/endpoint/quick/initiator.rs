@@ -2,15 +2,14 @@
 
 use std::time::Instant;
 
-use super::super::event::{AssociationId, Failure, Path};
+use super::super::event::{AssociationId, Failure};
 use super::super::ike::Resend;
 use super::super::job::{Job, Owner, Work};
 use super::super::responder::{NONCE, OUR_NONCE};
-use super::super::{Endpoint, L2TP_PORT};
+use super::super::{Endpoint, Incoming, L2TP_PORT};
 use super::{Quick, QuickStage, UDP, authenticated, quick_header};
 use crate::crypto;
 use crate::esp::Spi;
-use crate::ikev1::header::Header;
 use crate::ikev1::identification::Identification;
 use crate::ikev1::payload::{Builder, Kind, Payloads};
 use crate::ikev1::proposal::{self, protocol};
@@ -121,15 +120,8 @@ impl Endpoint {
     }
 
     /// Message 2 at the initiator.
-    pub(super) fn quick_second(
-        &mut self,
-        now: Instant,
-        id: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        message: &[u8],
-    ) -> Option<()> {
+    pub(super) fn quick_second(&mut self, now: Instant, id: u64, incoming: &Incoming<'_>) -> Option<()> {
+        let Incoming { path, header, body, message } = *incoming;
         let ike = self.ikes.get_mut(&id)?;
         let keys = ike.keys.as_ref()?;
         let quick = ike.quicks.get_mut(&header.message_id)?;
