@@ -65,6 +65,10 @@ keyUsage = digitalSignature,keyEncipherment
 extendedKeyUsage = serverAuth,clientAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+[server-only]
+basicConstraints = CA:FALSE
+keyUsage = digitalSignature,keyEncipherment
+extendedKeyUsage = serverAuth
 "#;
 
 impl Authority {
@@ -113,7 +117,8 @@ impl Authority {
         self.sign(subject, names, "end", &[])
     }
 
-    /// The same with more arguments for `openssl ca`, such as `-startdate`, `-enddate`, `-md sha1`.
+    /// The same with more arguments for `openssl ca`, such as `-startdate`, `-enddate`, `-md sha1`,
+    /// `-extensions server-only`.
     pub fn issue_with(&self, subject: &str, names: Option<&str>, more: &[&str]) -> Issued {
         self.sign(subject, names, "end", more)
     }
