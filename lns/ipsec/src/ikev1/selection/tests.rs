@@ -1,4 +1,5 @@
 use super::*;
+use crate::algorithm::{EspCipher, EspSuite, Integrity, Mode};
 use crate::ikev1::proposal::{OwnTransform, decode, encode, encode_each};
 
 fn policy(cipher: Cipher, hash: Hash, group: Group) -> Policy {
