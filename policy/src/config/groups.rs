@@ -23,6 +23,8 @@ const LONGEST_TIMEOUT: i64 = 35_791_394;
 const PRE_SHARED_KEY: &str = "pre-shared-key";
 /// Most secrets of one tunnel group.
 const MOST_KEYS: usize = 8;
+/// How many keys a server tries for a caller in main mode, over all tunnel groups.
+const MOST_KEYS_OF_ALL: usize = tollgate_ipsec::MOST_KEYS;
 /// Longest secret in octets, as in the old system.
 const LONGEST_KEY: usize = 128;
 
@@ -125,6 +127,7 @@ pub(crate) fn tunnel_groups(root: &mut Section<'_>, names: &Names<'_>) -> BTreeM
         has_key |= table.was_given(PRE_SHARED_KEY);
         groups.insert(name.clone(), tunnel_group(table, names));
     }
+    check_number_of_keys(root, &groups);
     if !groups.contains_key(DEFAULT_TUNNEL_GROUP) {
         root.error(
             &format!("tunnel-group.{DEFAULT_TUNNEL_GROUP}"),
@@ -137,6 +140,18 @@ pub(crate) fn tunnel_groups(root: &mut Section<'_>, names: &Names<'_>) -> BTreeM
         ipsec::check_reachable(root, names.ipsec, has_key);
     }
     groups
+}
+
+/// A caller in main mode has not said which group it means: a key that is not tried lets nobody in.
+fn check_number_of_keys(root: &Section<'_>, groups: &BTreeMap<String, TunnelGroup>) {
+    let number: usize = groups.values().map(|group| group.pre_shared_keys.len()).sum();
+    if number > MOST_KEYS_OF_ALL {
+        root.error(
+            "tunnel-group",
+            format!("the groups name {number} pre-shared keys together"),
+            format!("keep {MOST_KEYS_OF_ALL} at most: each of them is tried for every caller"),
+        );
+    }
 }
 
 /// The secrets of IKE, in the order in which they are tried.
