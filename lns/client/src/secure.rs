@@ -151,6 +151,8 @@ pub(crate) struct Secure {
     endpoint: Endpoint,
     security: Security,
     server: IpAddr,
+    /// Something came from the server.
+    pub(crate) heard: bool,
 }
 
 impl Secure {
@@ -160,7 +162,7 @@ impl Secure {
         config.max_jobs = usize::MAX;
         config.max_unauthenticated = 0;
         let endpoint = Endpoint::new(now, config, Place::default(), entropy);
-        Self { endpoint, security, server }
+        Self { endpoint, security, server, heard: false }
     }
 
     /// Begins to connect; `identity` tells connections of one socket apart.
@@ -186,6 +188,7 @@ impl Secure {
         if remote.ip() != self.server {
             return None;
         }
+        self.heard = true;
         let nat_t = remote.port() == self.security.nat_t_port;
         let path = Path { local, remote, nat_t };
         match (nat_t, tollgate_ipsec::classify(bytes)) {

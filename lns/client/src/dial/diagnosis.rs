@@ -37,6 +37,9 @@ pub(super) fn silence(stage: Stage) -> Failure {
 /// IPsec is up and L2TP does not answer through it.
 pub(super) const L2TP_SILENT_IN_IPSEC: &str = "IPsec is up and no L2TP server answers through it: look into the server's log, and whether its L2TP daemon runs";
 
+/// IKE began and the server does not answer any more.
+pub(super) const SILENT_IN_IKE: &str = "the server began IKE and fell silent: it refuses our proof of identity (compare the pre-shared key or the certificate with its own, and see its log), or UDP 4500 is blocked on the way";
+
 /// The IPsec association ended.
 pub(super) fn association_end(stage: Stage, cause: &DownCause) -> Failure {
     let advice = match cause {

@@ -122,6 +122,9 @@ impl Dial {
                 if dial.stage == Stage::Tunnel && dial.secure.is_some() {
                     failure.cause = diagnosis::L2TP_SILENT_IN_IPSEC.into();
                 }
+                if dial.stage == Stage::Ike && dial.secure.as_ref().is_some_and(|secure| secure.heard) {
+                    failure.cause = diagnosis::SILENT_IN_IKE.into();
+                }
                 dial.hang_up();
                 return Err(failure);
             }
