@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tollgate_ipsec::algorithm::{Authentication, Cipher, EspCipher, EspSuite, Group, Hash, Integrity, Mode};
+use tollgate_ipsec::algorithm::{Cipher, EspCipher, EspSuite, Group, Hash, Integrity, Mode};
 use tollgate_ipsec::esp::TAILROOM;
 use tollgate_ipsec::ikev1::identification::Identification;
 use tollgate_ipsec::ikev1::selection::{Policy, TransformSet};
@@ -15,6 +15,9 @@ use tollgate_ipsec::{
     NatTraversalDatagram, Path, Place, PresharedKey, Proof,
 };
 use tollgate_sansio::Entropy;
+
+/// Life of the ISAKMP association.
+const IKE_LIFETIME: Duration = Duration::from_secs(28_800);
 
 /// How a server is reached through IPsec.
 #[derive(Clone)]
@@ -37,8 +40,6 @@ pub struct Security {
     pub server_name: Option<String>,
     /// Life of ESP associations.
     pub sa_lifetime: Duration,
-    /// Life of the ISAKMP association.
-    pub ike_lifetime: Duration,
     /// Hand out our own keys, for a dissector.
     pub log_keys: bool,
 }
@@ -63,11 +64,7 @@ pub fn phase1(word: &str) -> Result<(Cipher, Hash, Group), BadProposal> {
 impl Security {
     /// The defaults: AES, SHA-2 and SHA-1, group 14, transport mode.
     pub fn new(proof: Proof) -> Self {
-        let authentication = match &proof {
-            Proof::PresharedKey(_) => Authentication::PreSharedKey,
-            Proof::Certificates(_) => Authentication::RsaSignature,
-        };
-        let ike_lifetime = Duration::from_secs(28_800);
+        let authentication = proof.authentication();
         let policies = [Hash::Sha256, Hash::Sha1]
             .into_iter()
             .flat_map(|hash| [Cipher::Aes256, Cipher::Aes128].map(|cipher| (cipher, hash)))
@@ -76,7 +73,7 @@ impl Security {
                 cipher,
                 hash,
                 group: Group::Modp2048,
-                lifetime: ike_lifetime,
+                lifetime: IKE_LIFETIME,
             })
             .collect();
         let suites = [
@@ -100,7 +97,6 @@ impl Security {
             nat_t_port: 4500,
             server_name: None,
             sa_lifetime: Duration::from_secs(3600),
-            ike_lifetime,
             log_keys: false,
         }
     }
@@ -118,22 +114,17 @@ impl Security {
 
     /// Offers this alone in phase 1.
     pub fn offer(&mut self, (cipher, hash, group): (Cipher, Hash, Group)) {
-        let authentication = match &self.proof {
-            Proof::PresharedKey(_) => Authentication::PreSharedKey,
-            Proof::Certificates(_) => Authentication::RsaSignature,
-        };
-        self.policies = vec![Policy { authentication, cipher, hash, group, lifetime: self.ike_lifetime }];
+        let authentication = self.proof.authentication();
+        self.policies = vec![Policy { authentication, cipher, hash, group, lifetime: IKE_LIFETIME }];
     }
 
     fn dial(&self, local: IpAddr, identity: Option<Identification>) -> Dial {
         let named = self.aggressive.as_deref().map(Identification::key_id).or(identity);
-        let mut policies = self.policies.clone();
-        policies.iter_mut().for_each(|policy| policy.lifetime = self.ike_lifetime);
         Dial {
             proof: self.proof.clone(),
             identity: named.unwrap_or_else(|| Identification::address(local, 0, 0)),
             aggressive: self.aggressive.is_some(),
-            policies,
+            policies: self.policies.clone(),
             transform_sets: self.transform_sets.clone(),
             pfs: self.pfs,
             force_udp: true,

@@ -183,7 +183,7 @@ impl Endpoint {
         counters
     }
 
-    /// Associations that are up.
+    /// Associations, those included that are not up yet.
     pub fn association_count(&self) -> usize {
         self.associations.len()
     }

@@ -12,24 +12,8 @@ const WEAK_WITH_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1];
 
 type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 
-static STRONG: Algorithms = &[
-    with::RSA_PKCS1_2048_8192_SHA256,
-    with::RSA_PKCS1_2048_8192_SHA384,
-    with::RSA_PKCS1_2048_8192_SHA512,
-    with::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
-    with::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
-    with::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
-    with::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-    with::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
-    with::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
-    with::ECDSA_P256_SHA256,
-    with::ECDSA_P256_SHA384,
-    with::ECDSA_P384_SHA256,
-    with::ECDSA_P384_SHA384,
-    with::ED25519,
-];
-
-static WITH_SHA1: Algorithms = &[
+/// All of them; the last one is taken by request only.
+static ALL: Algorithms = &[
     with::RSA_PKCS1_2048_8192_SHA256,
     with::RSA_PKCS1_2048_8192_SHA384,
     with::RSA_PKCS1_2048_8192_SHA512,
@@ -49,7 +33,10 @@ static WITH_SHA1: Algorithms = &[
 
 /// What certificates and lists may be signed with.
 pub(crate) fn of_certificates(allow_sha1: bool) -> Algorithms {
-    if allow_sha1 { WITH_SHA1 } else { STRONG }
+    match ALL {
+        [strong @ .., _sha1] if !allow_sha1 => strong,
+        all => all,
+    }
 }
 
 /// Whether an algorithm's object identifier names a hash that is broken.

@@ -302,11 +302,7 @@ impl Endpoint {
         let association = self.associations.get_mut(&id)?;
         let is_v6 = association.inner_remote.is_ipv6();
         let child = association.outgoing()?;
-        let inner = match (child.set.mode, is_v6) {
-            (Mode::Transport, _) => 8,
-            (Mode::Tunnel, false) => 28,
-            (Mode::Tunnel, true) => 48,
-        };
+        let inner = inner::header_length(child.set.mode, is_v6);
         Some(child.outbound.header_length() + inner)
     }
 
@@ -355,11 +351,7 @@ impl Endpoint {
         let udp = if association.path.nat_t { 8 } else { 0 };
         let is_v6 = association.inner_remote.is_ipv6();
         let child = association.outgoing()?;
-        let inner = match (child.set.mode, is_v6) {
-            (Mode::Transport, _) => 8,
-            (Mode::Tunnel, false) => 28,
-            (Mode::Tunnel, true) => 48,
-        };
+        let inner = inner::header_length(child.set.mode, is_v6);
         child.outbound.largest_payload(path_mtu.checked_sub(outer + udp)?).checked_sub(inner)
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tollgate_pki::{CertificateMap, Identity, TrustStore};
 use zeroize::Zeroizing;
 
-use crate::algorithm::Group;
+use crate::algorithm::{Authentication, Group};
 use crate::ikev1::identification::Identification;
 use crate::ikev1::selection::{Pfs, Policy, Preference, TransformSet};
 
@@ -192,6 +192,16 @@ pub enum Proof {
     PresharedKey(PresharedKey),
     /// By its certificate.
     Certificates(Certificates),
+}
+
+impl Proof {
+    /// What phase 1 calls it.
+    pub fn authentication(&self) -> Authentication {
+        match self {
+            Self::PresharedKey(_) => Authentication::PreSharedKey,
+            Self::Certificates(_) => Authentication::RsaSignature,
+        }
+    }
 }
 
 /// What a connection to a server is to be.

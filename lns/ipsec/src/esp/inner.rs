@@ -30,6 +30,15 @@ const IPV6_HEADER: usize = 40;
 /// Octets before a payload that [`write()`] needs at most.
 pub const HEADROOM: usize = IPV6_HEADER + UDP_HEADER;
 
+/// Octets of the headers that [`write`] puts before a payload.
+pub fn header_length(mode: Mode, is_v6: bool) -> usize {
+    match (mode, is_v6) {
+        (Mode::Transport, _) => UDP_HEADER,
+        (Mode::Tunnel, false) => IPV4_HEADER + UDP_HEADER,
+        (Mode::Tunnel, true) => IPV6_HEADER + UDP_HEADER,
+    }
+}
+
 /// More Fragments and the offset: both zero in a packet that is whole.
 const FRAGMENT: u16 = 0x3fff;
 

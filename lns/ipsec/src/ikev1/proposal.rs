@@ -207,12 +207,12 @@ pub fn encode(protocol: u8, spi: &[u8], transforms: &[OwnTransform]) -> Vec<u8> 
 
 /// Writes the body of an SA payload with a proposal of its own for each transform, as phase 2 wants where the transforms
 /// have different ids (RFC 2408 section 4.2); all have the same SPI.
-pub fn encode_each(protocol: u8, spi: &[u8], transforms: &[(u8, OwnTransform)]) -> Vec<u8> {
+pub fn encode_each(protocol: u8, spi: &[u8], transforms: &[OwnTransform]) -> Vec<u8> {
     let proposals: Vec<_> = transforms
         .iter()
         .zip(1..)
-        .map(|((id, transform), number)| {
-            let only = Transform { number: 1, id: *id, attributes: &transform.attributes };
+        .map(|(transform, number)| {
+            let only = Transform { number: 1, id: transform.id, attributes: &transform.attributes };
             inside(number, protocol, spi, std::slice::from_ref(&only))
         })
         .collect();

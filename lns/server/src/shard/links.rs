@@ -87,6 +87,17 @@ impl Links {
         }
     }
 
+    /// Queues an ISAKMP message or a keepalive.
+    pub(super) fn send_isakmp(&mut self, transmit: &tollgate_ipsec::Transmit) {
+        let path = &transmit.path;
+        let port = if path.nat_t { &mut self.nat_t } else { &mut self.ike };
+        if let Some(port) = port {
+            port.push(path.local, path.remote, |buffer| {
+                lay_out(buffer, 0, &[&transmit.datagram]).unwrap_or(0)
+            });
+        }
+    }
+
     fn send_sealed(
         &mut self,
         now: std::time::Instant,

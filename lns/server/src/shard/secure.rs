@@ -140,15 +140,7 @@ impl Shard {
     pub(super) fn pump_secure(&mut self, now: Instant) {
         loop {
             while let Some(transmit) = self.ipsec.poll_transmit() {
-                let port = if transmit.path.nat_t { &mut self.links.nat_t } else { &mut self.links.ike };
-                let Some(port) = port else { continue };
-                port.push(transmit.path.local, transmit.path.remote, |buffer| {
-                    let length = transmit.datagram.len();
-                    buffer.get_mut(..length).map_or(0, |room| {
-                        room.copy_from_slice(&transmit.datagram);
-                        length
-                    })
-                });
+                self.links.send_isakmp(&transmit);
             }
             while let Some(job) = self.ipsec.poll_job() {
                 self.shared.workers.give(self.index, job);

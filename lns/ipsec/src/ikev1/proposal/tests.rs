@@ -79,7 +79,7 @@ fn transforms_are_bounded() {
     let transform = OwnTransform { id: 1, attributes: Vec::new() };
     let most = encode(protocol::ISAKMP, &[], &vec![transform.clone(); 200]);
     assert_eq!(decode(&most).unwrap()[0].transforms.len(), 200);
-    let proposals: Vec<_> = (0..=MOST_TRANSFORMS).map(|_| (1, transform.clone())).collect();
+    let proposals = vec![transform; MOST_TRANSFORMS + 1];
     let body = encode_each(protocol::ESP, &[1, 2, 3, 4], &proposals[..MOST_TRANSFORMS / 2]);
     assert_eq!(decode(&body).unwrap().len(), MOST_TRANSFORMS / 2);
     let many = [&body[..], &body[8..].repeat(3)].concat();

@@ -206,7 +206,7 @@ pub fn offer_phase2(
     group: Option<Group>,
     seconds: u64,
     kilobytes: Option<u64>,
-) -> Vec<(u8, OwnTransform)> {
+) -> Vec<OwnTransform> {
     sets.iter().map(|set| phase2_transform(set, encapsulation, group, seconds, kilobytes)).collect()
 }
 
@@ -216,7 +216,7 @@ fn phase2_transform(
     group: Option<Group>,
     seconds: u64,
     kilobytes: Option<u64>,
-) -> (u8, OwnTransform) {
+) -> OwnTransform {
     let mut out = Vec::new();
     let number = match (set.mode, encapsulation) {
         (Mode::Tunnel, Encapsulation::Raw) => 1,
@@ -258,5 +258,5 @@ fn phase2_transform(
     if let Some(number) = authentication {
         proposal::put_attribute(&mut out, phase2::AUTHENTICATION, number);
     }
-    (id, OwnTransform { id, attributes: out })
+    OwnTransform { id, attributes: out }
 }
