@@ -14,6 +14,7 @@ pub fn options(server: &str, user: &[u8], password: &str) -> Options {
         user: user.to_vec(),
         password: password.as_bytes().to_vec().into(),
         method: AuthProtocol::MsChapV2,
+        ppp: tollgate_client::dial::PppOptions::default(),
         tunnel_secret: None,
         security: None,
         keys: None,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_ipsec::KeyLog;
-use tollgate_ppp::AuthProtocol;
+use tollgate_ppp::{AuthProtocol, EapMethods};
 use zeroize::Zeroizing;
 
 use crate::secure::Security;
@@ -30,6 +30,8 @@ pub struct Options {
     pub password: Zeroizing<Vec<u8>>,
     /// The method to insist on.
     pub method: AuthProtocol,
+    /// What PPP may do beyond that.
+    pub ppp: PppOptions,
     /// Secret of L2TP tunnel authentication.
     pub tunnel_secret: Option<Zeroizing<Vec<u8>>>,
     /// IPsec; none: L2TP in clear.
@@ -42,6 +44,15 @@ pub struct Options {
     pub request_servers: bool,
     /// How long each stage may take.
     pub stage_limit: Duration,
+}
+
+/// What PPP may do.
+#[derive(Clone, Default)]
+pub struct PppOptions {
+    /// Types of EAP to take part in, the one liked best first; empty: those that need no certificates.
+    pub eap_types: Vec<u8>,
+    /// Makes those that need TLS.
+    pub eap_methods: Option<Arc<dyn EapMethods>>,
 }
 
 /// The stages of a call, in order.

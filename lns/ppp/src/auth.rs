@@ -1,7 +1,8 @@
 //! Authentication: the methods and their names in LCP, what a peer hands over to prove itself, the decision on it,
-//! and the choice between the two protocols, PAP and CHAP, that carry them.
+//! and the choice between the protocols, PAP, CHAP and EAP, that carry them.
 
 pub(crate) mod chap;
+pub(crate) mod eap;
 mod mschap_error;
 mod mschap_v1;
 mod mschap_v2;
@@ -9,7 +10,7 @@ pub(crate) mod pap;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
@@ -32,7 +33,7 @@ pub enum AuthProtocol {
     MsChapV1,
     /// MS-CHAP version 2 (RFC 2759).
     MsChapV2,
-    /// EAP (RFC 3748): known by name, not offered.
+    /// EAP (RFC 3748): the server passes it through, and whoever decides speaks the methods in it.
     Eap,
 }
 
@@ -81,7 +82,7 @@ pub(crate) fn negotiable(methods: &[AuthProtocol]) -> Methods {
     let mut list = Methods::default();
     let mut free = list.len();
     for &method in methods {
-        if method != AuthProtocol::Eap && !list.contains(&Some(method)) && free > 0 {
+        if !list.contains(&Some(method)) && free > 0 {
             let at = list.len() - free;
             if let Some(slot) = list.get_mut(at) {
                 *slot = Some(method);
@@ -154,6 +155,11 @@ pub enum Proof {
         /// Zero from any known client.
         flags: u8,
     },
+    /// RFC 3748: one of several rounds, decided by [`AuthDecision::Continue`] but for the last.
+    Eap {
+        /// The Response, from its code on, without padding; at most 1,500 octets.
+        packet: Vec<u8>,
+    },
 }
 
 impl std::fmt::Debug for Proof {
@@ -163,6 +169,7 @@ impl std::fmt::Debug for Proof {
             Self::Chap { .. } => "Chap(..)",
             Self::MsChapV1 { .. } => "MsChapV1(..)",
             Self::MsChapV2 { .. } => "MsChapV2(..)",
+            Self::Eap { .. } => "Eap(..)",
         })
     }
 }
@@ -173,18 +180,26 @@ pub enum AuthDecision {
     /// Let in.
     Accept {
         /// Text for the peer: free for PAP and CHAP; for MS-CHAPv2 `S=<40 hexadecimal digits> M=text`, sent as it is.
+        /// For EAP the whole EAP-Success of the server; where it is none, one is made.
         message: Vec<u8>,
         /// The addresses of the session.
         network: Network,
     },
     /// Turned away.
     Reject {
-        /// Text for the peer.
+        /// Text for the peer; for EAP the whole EAP-Failure of the server, or nothing.
         message: Vec<u8>,
         /// The MS-CHAP error code (RFC 2759 6): 691, 646, 647, 648, 649, ...; unused by PAP and CHAP.
         code: u32,
         /// Another attempt is allowed; MS-CHAP only, and only as often as the configuration says.
         retry: bool,
+    },
+    /// EAP only: the server asks for more before it decides.
+    Continue {
+        /// Its Request, from its code on. It goes out as it is.
+        packet: Vec<u8>,
+        /// How long the peer may take before the Request is sent again (RFC 3579 2.3); `None`: the link's own timer.
+        timeout: Option<Duration>,
     },
     /// Nobody could decide, or there is no address to give: the link ends with the text in its Terminate-Request
     /// instead of a failure that would make the peer doubt its password.
@@ -233,13 +248,14 @@ pub(crate) struct Settled {
 }
 
 impl Settled {
-    /// Repeats the answer if `packet` is the question again. PAP counts its identifier up for each try, CHAP answers
-    /// carry that of the challenge.
+    /// Repeats the answer if `packet` is the question again. PAP counts its identifier up for each try, the Responses
+    /// of CHAP and EAP carry that of what they answer.
     pub(crate) fn receive(&self, protocol: Protocol, packet: Packet<'_>, shared: &mut Shared) {
         let repeated = protocol == self.protocol
             && if protocol == Protocol::PAP {
                 packet.code == pap::REQUEST
             } else {
+                // EAP has the same number for it.
                 packet.code == chap::RESPONSE && packet.identifier == self.identifier
             };
         if repeated {
@@ -258,10 +274,11 @@ impl Settled {
 pub(crate) enum Authenticator {
     Pap(pap::Authenticator),
     Chap(chap::Authenticator),
+    Eap(eap::Authenticator),
 }
 
 impl Authenticator {
-    /// Begins; CHAP sends its challenge. `None` for a method that no machine is there for.
+    /// Begins; CHAP sends its challenge, EAP asks for the identity. `None` for a method that no machine is there for.
     pub(crate) fn start(
         method: AuthProtocol,
         config: Arc<ServerConfig>,
@@ -274,7 +291,7 @@ impl Authenticator {
                 let flavour = chap::Flavour::of(method)?;
                 Some(Self::Chap(chap::Authenticator::start(flavour, config, now, shared)))
             }
-            AuthProtocol::Eap => None,
+            AuthProtocol::Eap => Some(Self::Eap(eap::Authenticator::start(now, shared))),
         }
     }
 
@@ -282,6 +299,7 @@ impl Authenticator {
         match self {
             Self::Pap(pap) => pap.receive(packet, shared),
             Self::Chap(chap) => chap.receive(packet, shared),
+            Self::Eap(eap) => eap.receive(packet, shared),
         }
     }
 
@@ -290,6 +308,7 @@ impl Authenticator {
         match self {
             Self::Pap(pap) => pap.is_pending(),
             Self::Chap(chap) => chap.is_pending(),
+            Self::Eap(eap) => eap.is_pending(),
         }
     }
 
@@ -297,6 +316,24 @@ impl Authenticator {
         match self {
             Self::Pap(pap) => pap.accept(message, shared),
             Self::Chap(chap) => chap.accept(message, shared),
+            Self::Eap(eap) => eap.accept(message, shared),
+        }
+    }
+
+    /// The server's next Request. Only EAP has one.
+    pub(crate) fn proceed(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+        wait: Option<Duration>,
+        shared: &mut Shared,
+    ) -> Step {
+        match self {
+            Self::Eap(eap) => eap.proceed(now, packet, wait, shared),
+            Self::Pap(_) | Self::Chap(_) => {
+                let message = "the server asks for more, which only EAP can".to_owned();
+                Step::Failed(DownReason::Unavailable { message })
+            }
         }
     }
 
@@ -304,6 +341,7 @@ impl Authenticator {
         match self {
             Self::Pap(pap) => pap.reject(message, shared),
             Self::Chap(chap) => chap.reject(message, code, retry, shared),
+            Self::Eap(eap) => eap.reject(message, shared),
         }
     }
 
@@ -311,6 +349,7 @@ impl Authenticator {
         match self {
             Self::Pap(_) => None,
             Self::Chap(chap) => chap.timer(),
+            Self::Eap(eap) => eap.timer(),
         }
     }
 
@@ -318,6 +357,7 @@ impl Authenticator {
         match self {
             Self::Pap(_) => Step::Wait,
             Self::Chap(chap) => chap.timeout(now, shared),
+            Self::Eap(eap) => eap.timeout(now, shared),
         }
     }
 
@@ -326,6 +366,7 @@ impl Authenticator {
         match self {
             Self::Pap(pap) => pap.settle(),
             Self::Chap(chap) => chap.settle(),
+            Self::Eap(eap) => eap.settle(),
         }
     }
 }
@@ -335,6 +376,7 @@ impl Authenticator {
 pub(crate) enum Supplicant {
     Pap(pap::Supplicant),
     Chap(chap::Supplicant),
+    Eap(eap::Supplicant),
 }
 
 impl Supplicant {
@@ -350,7 +392,7 @@ impl Supplicant {
             AuthProtocol::ChapMd5 | AuthProtocol::MsChapV1 | AuthProtocol::MsChapV2 => {
                 Some(Self::Chap(chap::Supplicant::new(chap::Flavour::of(method)?, config)))
             }
-            AuthProtocol::Eap => None,
+            AuthProtocol::Eap => Some(Self::Eap(eap::Supplicant::new(config))),
         }
     }
 
@@ -358,6 +400,7 @@ impl Supplicant {
         match self {
             Self::Pap(pap) => pap.receive(packet, shared),
             Self::Chap(chap) => chap.receive(now, packet, shared),
+            Self::Eap(eap) => eap.receive(packet, shared),
         }
     }
 
@@ -365,6 +408,8 @@ impl Supplicant {
         match self {
             Self::Pap(pap) => pap.timer(),
             Self::Chap(chap) => chap.timer(),
+            // The server repeats what it wants an answer to (RFC 3748 4.3).
+            Self::Eap(_) => None,
         }
     }
 
@@ -372,6 +417,15 @@ impl Supplicant {
         match self {
             Self::Pap(pap) => pap.timeout(now, shared),
             Self::Chap(chap) => chap.timeout(now, shared),
+            Self::Eap(_) => Step::Wait,
+        }
+    }
+
+    /// A packet of a network protocol came although no verdict had been heard.
+    pub(crate) fn receive_network(&mut self, shared: &mut Shared) -> Step {
+        match self {
+            Self::Eap(eap) => eap.receive_network(shared),
+            Self::Pap(_) | Self::Chap(_) => Step::Wait,
         }
     }
 }

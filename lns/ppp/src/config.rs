@@ -1,15 +1,16 @@
 //! What the two ends of a link are told from outside. One value is shared by all links of a tunnel group.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::AuthProtocol;
+use crate::{AuthProtocol, EapMethods, eap_type};
 
 /// The answering end: it authenticates the peer and assigns its address.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// Authentication methods in the order of preference; never empty. [`AuthProtocol::Eap`] is passed over.
+    /// Authentication methods in the order of preference; never empty.
     pub methods: Vec<AuthProtocol>,
     /// The Name field of CHAP challenges (RFC 1994 4.1); at most 255 octets of it are sent.
     pub server_name: Vec<u8>,
@@ -29,7 +30,8 @@ pub struct ServerConfig {
     pub max_terminate: u32,
     /// Configure-Naks sent before they turn into Configure-Rejects (RFC 1661 4.6, Max-Failure).
     pub max_failure: u32,
-    /// Limit of the whole authentication phase, the waiting for a decision included.
+    /// Limit of the whole authentication phase, the waiting for a decision included. With EAP it counts anew from each
+    /// [`AuthDecision::Continue`](crate::AuthDecision::Continue), and the limit of the whole is `negotiation_timeout`.
     pub auth_timeout: Duration,
     /// Limit from the start of the link to [`Event::Up`](crate::Event::Up).
     pub negotiation_timeout: Duration,
@@ -67,6 +69,11 @@ pub struct ClientConfig {
     pub password: Zeroizing<Vec<u8>>,
     /// What the client is willing to do. Another method is answered by a Configure-Nak with the first of these.
     pub methods: Vec<AuthProtocol>,
+    /// Types of EAP that the client takes part in, the one that it likes best first (RFC 3748 5.3.1). Those that are
+    /// neither MD5-Challenge nor EAP-MSCHAPv2 come from `eap_methods`.
+    pub eap_types: Vec<u8>,
+    /// Makes the methods that need TLS; it is asked before this crate's own are taken.
+    pub eap_methods: Option<Arc<dyn EapMethods>>,
     /// The Maximum-Receive-Unit that we ask for, 128..=1500 octets.
     pub mru: u16,
     /// Ask for DNS servers (RFC 1877 options 129 and 131).
@@ -103,6 +110,8 @@ impl Default for ClientConfig {
                 AuthProtocol::ChapMd5,
                 AuthProtocol::Pap,
             ],
+            eap_types: vec![eap_type::MSCHAP_V2, eap_type::MD5_CHALLENGE],
+            eap_methods: None,
             mru: server.mru,
             request_dns: true,
             request_nbns: false,

@@ -122,6 +122,12 @@ pub enum DownReason {
     /// Client: the server's MS-CHAPv2 proof was wrong, so it does not know the password.
     #[error("the server could not prove that it knows the password")]
     ServerUnproven,
+    /// Client: the method of EAP cannot go on.
+    #[error("EAP failed: {message}")]
+    EapFailed {
+        /// Why.
+        message: String,
+    },
     /// We closed it.
     #[error("closed by this side")]
     Closed,

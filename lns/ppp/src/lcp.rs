@@ -48,8 +48,8 @@ impl Default for PeerOptions {
     }
 }
 
-/// The methods of a configuration, copied into the link: there are four that can be negotiated.
-pub(crate) type Methods = [Option<AuthProtocol>; 4];
+/// The methods of a configuration, copied into the link: there are five.
+pub(crate) type Methods = [Option<AuthProtocol>; 5];
 
 /// LCP's options of one end.
 pub(crate) struct Lcp {
@@ -153,7 +153,7 @@ impl Lcp {
         let Some(method) = method.filter(|&method| self.allows(method)) else {
             return false;
         };
-        self.left = [Some(method), None, None, None];
+        self.left = [Some(method), None, None, None, None];
         matches!(self.judge(&received, true, shared), Ok(Answer::Ack))
     }
 

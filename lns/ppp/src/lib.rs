@@ -35,6 +35,7 @@
 mod auth;
 mod config;
 mod echo;
+mod encryption;
 mod event;
 mod frame;
 mod fsm;
@@ -48,8 +49,10 @@ mod proxy;
 mod shared;
 mod terminate;
 
+pub use auth::eap::{EapMethod, EapMethods, EapRefusal, EapReply, eap_method, eap_type};
 pub use auth::{AuthDecision, AuthProtocol, AuthRequest, Network, Proof};
 pub use config::{ClientConfig, ServerConfig};
+pub use encryption::MppeStartKeys;
 pub use event::{Addresses, CloseReason, DownReason, Event, Phase};
 pub use frame::{ipv4_payload, is_well_formed};
 pub use link::Link;

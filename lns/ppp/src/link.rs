@@ -249,6 +249,12 @@ impl Link {
                 self.auth = auth.settle().map_or(Auth::None, Auth::Settled);
                 self.enter_network(now, Ipcp::server(network));
             }
+            AuthDecision::Continue { packet, timeout } => {
+                let step = auth.proceed(now, &packet, timeout, &mut self.shared);
+                let limit = self.auth_timeout().saturating_add(timeout.unwrap_or_default());
+                self.auth_deadline = now.checked_add(limit);
+                self.after_auth(now, step);
+            }
             AuthDecision::Reject { message, code, retry } => {
                 let step = auth.reject(&message, code, retry, &mut self.shared);
                 self.after_auth(now, step);
@@ -343,13 +349,16 @@ impl Link {
         self.shared.peer_mru = peer.mru;
         self.shared.framing = Framing { acfc: peer.acfc, pfc: peer.pfc };
         self.phase = Phase::Authenticate;
-        let limit = match &self.role {
-            Role::Server(config) => config.auth_timeout,
-            Role::Client(config) => config.auth_timeout,
-        };
-        self.auth_deadline = now.checked_add(limit);
+        self.auth_deadline = now.checked_add(self.auth_timeout());
         let (peer_mru, method) = (self.peer_mru(), self.lcp.options.method());
         self.shared.event(Event::LcpOpened { peer_mru, method, peer_magic: peer.magic });
+    }
+
+    fn auth_timeout(&self) -> std::time::Duration {
+        match &self.role {
+            Role::Server(config) => config.auth_timeout,
+            Role::Client(config) => config.auth_timeout,
+        }
     }
 
     fn start_authentication(&mut self, now: Instant) {

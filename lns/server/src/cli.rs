@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod dial;
+mod eap;
 mod key_log;
 mod security;
 pub(crate) mod serve;
@@ -113,6 +114,8 @@ pub(crate) enum Method {
     Chap,
     MsChapV1,
     MsChapV2,
+    #[value(alias = "eap-proxy")]
+    Eap,
 }
 
 impl Method {
@@ -122,6 +125,7 @@ impl Method {
             Self::Chap => tollgate_ppp::AuthProtocol::ChapMd5,
             Self::MsChapV1 => tollgate_ppp::AuthProtocol::MsChapV1,
             Self::MsChapV2 => tollgate_ppp::AuthProtocol::MsChapV2,
+            Self::Eap => tollgate_ppp::AuthProtocol::Eap,
         }
     }
 }

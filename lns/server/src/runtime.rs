@@ -409,6 +409,7 @@ mod tests {
             user: b"joe".to_vec(),
             password: Zeroizing::new(b"secret".to_vec()),
             method: tollgate_ppp::AuthProtocol::MsChapV2,
+            ppp: tollgate_client::dial::PppOptions::default(),
             tunnel_secret: None,
             security: None,
             keys: None,

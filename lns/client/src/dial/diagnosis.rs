@@ -117,6 +117,9 @@ pub(super) fn link_down(stage: Stage, reason: &DownReason, said: Option<&str>) -
             Stage::Up => "the server ended the session",
         },
         DownReason::ServerUnproven => "the server does not know the password: it may be an impostor",
+        DownReason::EapFailed { .. } => {
+            "the method of EAP found a fault in what the server sent: compare --eap-ca and the server's certificate"
+        }
         DownReason::NegotiationTimeout(Phase::Authenticate) => return silence(Stage::Authentication),
         DownReason::NegotiationTimeout(_) => return silence(stage),
         DownReason::Loopback => "the server sends our own packets back",

@@ -83,13 +83,20 @@ impl Dial {
             secure.connect(now, local, None);
             secure
         });
+        let defaults = ClientConfig::default();
+        let eap_types = match options.ppp.eap_types.as_slice() {
+            [] => defaults.eap_types.clone(),
+            types => types.to_vec(),
+        };
         let ppp = Arc::new(ClientConfig {
             user: options.user.clone(),
             password: options.password.clone(),
             methods: vec![options.method],
             request_dns: options.request_servers,
             request_nbns: options.request_servers,
-            ..ClientConfig::default()
+            eap_types,
+            eap_methods: options.ppp.eap_methods.clone(),
+            ..defaults
         });
         let mut dial = Self {
             socket,

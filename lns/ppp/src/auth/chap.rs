@@ -63,7 +63,7 @@ impl Flavour {
 }
 
 /// The Response of RFC 1994 4.1: MD5 over identifier, secret and challenge.
-fn md5_response(identifier: u8, secret: &[u8], challenge: &[u8]) -> [u8; 16] {
+pub(super) fn md5_response(identifier: u8, secret: &[u8], challenge: &[u8]) -> [u8; 16] {
     let mut hasher = Md5::new();
     hasher.update([identifier]);
     hasher.update(secret);
@@ -75,7 +75,7 @@ fn md5_response(identifier: u8, secret: &[u8], challenge: &[u8]) -> [u8; 16] {
 }
 
 /// Value and Name of a Challenge or Response.
-fn parse_value(data: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn parse_value(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut reader = Reader::new(data);
     let size = usize::from(reader.u8().ok()?);
     let value = reader.take(size).ok()?;
@@ -83,7 +83,7 @@ fn parse_value(data: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The data of a Challenge or Response; at most 255 octets of the name go along.
-fn encode_value(value: &[u8], name: &[u8]) -> Vec<u8> {
+pub(super) fn encode_value(value: &[u8], name: &[u8]) -> Vec<u8> {
     let name = name.get(..name.len().min(255)).unwrap_or_default();
     let mut data = Vec::with_capacity(1 + value.len() + name.len());
     data.push(u8::try_from(value.len()).unwrap_or(u8::MAX));

@@ -4,11 +4,15 @@
 //! Peer-Challenge (16)  reserved, zero (8)  NT-Response (24)  Flags, zero (1)
 //! ```
 
-use tollgate_mschap::{generate_nt_response, nt_password_hash, strip_domain, verify_authenticator_response};
+use tollgate_mschap::{
+    Direction, KeyStrength, generate_nt_response, master_key, nt_password_hash, strip_domain,
+    verify_authenticator_response,
+};
 use tollgate_sansio::Reader;
 
 use super::Proof;
 use super::mschap_v1::RESPONSE_LENGTH;
+use crate::MppeStartKeys;
 
 /// Reads the value of a Response.
 pub(super) fn proof(identifier: u8, authenticator_challenge: [u8; 16], value: &[u8]) -> Option<Proof> {
@@ -57,6 +61,20 @@ impl Exchange {
         value.extend_from_slice(&self.nt_response);
         value.push(0);
         value
+    }
+
+    /// The keys for MPPE of the end whose packets go in the direction `sends` (RFC 3079 3.3).
+    pub(super) fn start_keys(&self, password: &[u8], sends: Direction) -> MppeStartKeys {
+        let receives = match sends {
+            Direction::ClientToServer => Direction::ServerToClient,
+            Direction::ServerToClient => Direction::ClientToServer,
+        };
+        let master = master_key(&nt_password_hash(password), &self.nt_response);
+        let key = |direction| {
+            let key = master.start_key(direction, KeyStrength::Bits128);
+            key.as_bytes().first_chunk().copied().unwrap_or_default()
+        };
+        MppeStartKeys::Asymmetric { send: key(sends), receive: key(receives) }
     }
 
     /// True if the text of a Success proves that the server knows the password.

@@ -23,13 +23,13 @@ fn what_a_peer_wants_has_a_name_even_if_we_do_not_know_it() {
 }
 
 #[test]
-fn a_list_of_methods_keeps_its_order_without_eap_and_repetitions() {
+fn a_list_of_methods_keeps_its_order_without_repetitions() {
     use AuthProtocol::{ChapMd5, Eap, MsChapV1, MsChapV2, Pap};
     assert_eq!(
         negotiable(&[Pap, Eap, MsChapV2, Pap, ChapMd5, MsChapV1, MsChapV2]),
-        [Some(Pap), Some(MsChapV2), Some(ChapMd5), Some(MsChapV1)]
+        [Some(Pap), Some(Eap), Some(MsChapV2), Some(ChapMd5), Some(MsChapV1)]
     );
-    assert_eq!(negotiable(&[Eap]), Methods::default());
+    assert_eq!(negotiable(&[]), Methods::default());
 }
 
 #[test]

@@ -153,6 +153,13 @@ impl Link {
             self.shared.warn(format!("{protocol} from the peer, which LCP did not agree on"));
             return;
         }
+        if protocol == Protocol::EAP
+            && self.phase == Phase::Authenticate
+            && matches!(self.auth, Auth::Client(_))
+        {
+            // A method of many rounds is not slow; the limit of the whole negotiation goes on counting.
+            self.auth_deadline = now.checked_add(self.auth_timeout());
+        }
         let step = match &mut self.auth {
             Auth::Server(auth) => {
                 let was_pending = auth.is_pending();
@@ -175,6 +182,10 @@ impl Link {
     /// RFC 1661 3.5: before the authentication is through, network protocols are discarded without a word; the peer
     /// will repeat itself.
     fn receive_ipcp(&mut self, now: Instant, packet: Packet<'_>) {
+        if let (Auth::Client(auth), None, State::Opened) = (&mut self.auth, &self.ipcp, self.lcp.state()) {
+            let step = auth.receive_network(&mut self.shared);
+            self.after_auth(now, step);
+        }
         let Some(ipcp) = &mut self.ipcp else { return };
         let outcome = ipcp.receive(now, packet, &mut self.shared);
         if packet.code == TERMINATE_REQUEST {

@@ -2,6 +2,7 @@
 //! that knows one user.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of it")]
 
+pub mod eap_server;
 pub mod script;
 
 use std::net::Ipv4Addr;
@@ -16,6 +17,8 @@ use tollgate_ppp::{
 };
 use tollgate_sansio::Entropy;
 use zeroize::Zeroizing;
+
+use eap_server::EapServer;
 
 pub const USER: &str = "alice";
 pub const PASSWORD: &str = "open sesame";
@@ -79,6 +82,7 @@ pub fn decide(request: &AuthRequest) -> AuthDecision {
                 nt_response,
             )
         }
+        Proof::Eap { .. } => panic!("it takes an EapServer to decide this"),
     };
     if known && right {
         AuthDecision::Accept { message, network: network() }
@@ -121,6 +125,9 @@ pub struct Pair {
     /// The time that a decision takes.
     pub thinking: Duration,
     decisions: Vec<(Instant, u32, AuthDecision)>,
+    pub eap: EapServer,
+    /// Frames that the network loses.
+    pub lose: fn(&[u8]) -> bool,
     pub frames: usize,
 }
 
@@ -141,6 +148,8 @@ impl Pair {
             serial: 0,
             thinking: Duration::from_millis(50),
             decisions: Vec::new(),
+            eap: EapServer::default(),
+            lose: |_| false,
             frames: 0,
         }
     }
@@ -165,6 +174,9 @@ impl Pair {
                     frame[at % length] ^= bits;
                 }
                 self.frames += 1;
+                if (self.lose)(&frame) {
+                    continue;
+                }
                 let fate = self.weather.fate();
                 let mut copies: Vec<Duration> = match fate % 16 {
                     1..=3 => vec![],
@@ -181,7 +193,10 @@ impl Pair {
             while let Some(event) = end.link.poll_event() {
                 if let Event::Authenticate(request) = &event {
                     assert!(!to_server, "only a server asks for a decision");
-                    let decision = decide(request);
+                    let decision = match &request.proof {
+                        Proof::Eap { .. } => self.eap.decide(request),
+                        _ => decide(request),
+                    };
                     self.decisions.push((
                         self.now + self.thinking,
                         end.link.authentication_round(),

@@ -127,7 +127,7 @@ fn credentials(user: &[u8], password: Zeroizing<Vec<u8>>, method: Method) -> Res
         }
         while let Some(event) = server.poll_event() {
             if let Event::Authenticate(request) = event {
-                return Ok(credentials_of(request.proof));
+                return credentials_of(request.proof).ok_or_else(|| "EAP takes more than one question".to_owned());
             }
         }
     }

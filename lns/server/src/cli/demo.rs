@@ -207,6 +207,7 @@ impl Caller {
             user: b"alice".to_vec(),
             password: Zeroizing::new(password.to_vec()),
             method: method.protocol(),
+            ppp: tollgate_client::dial::PppOptions::default(),
             tunnel_secret: None,
             security: self.security.clone(),
             keys: None,

@@ -20,12 +20,16 @@ impl Shard {
     /// Sends a login on its way to the AAA router.
     pub(super) fn ask(&mut self, token: u32, request: AuthRequest) {
         let session = &mut self.sessions[token as usize];
+        let Some(credentials) = credentials_of(request.proof) else {
+            let message = b"EAP is not served".to_vec();
+            return session.link.authenticated(Instant::now(), AuthDecision::Unavailable { message });
+        };
         session.stage = Stage::Deciding;
         let handle = session.handle;
         let round = session.link.authentication_round();
         let request = LoginRequest {
             name: request.name,
-            credentials: credentials_of(request.proof),
+            credentials,
             tunnel_group: session.tunnel_group.to_string(),
             context: (*session.context).clone(),
         };
@@ -250,8 +254,8 @@ impl Shard {
 }
 
 /// What a peer proved itself with, in the AAA side's terms.
-pub(crate) fn credentials_of(proof: Proof) -> Credentials {
-    match proof {
+pub(crate) fn credentials_of(proof: Proof) -> Option<Credentials> {
+    Some(match proof {
         Proof::Pap { password } => Credentials::Pap { password: Secret::from(password) },
         Proof::Chap { identifier, challenge, response } => {
             Credentials::Chap { identifier, challenge, response }
@@ -262,7 +266,8 @@ pub(crate) fn credentials_of(proof: Proof) -> Credentials {
         Proof::MsChapV2 { identifier, authenticator_challenge, peer_challenge, nt_response, flags } => {
             Credentials::MsChapV2 { identifier, authenticator_challenge, peer_challenge, nt_response, flags }
         }
-    }
+        Proof::Eap { .. } => return None,
+    })
 }
 
 /// Why a session whose link went down ended.
@@ -279,7 +284,7 @@ pub(super) fn ending_of_link(reason: &DownReason) -> Ending {
         DownReason::Unavailable { .. } => TerminateCause::ServiceUnavailable,
         DownReason::Loopback => TerminateCause::PortError,
         DownReason::NegotiationTimeout(_) | DownReason::NotConverging(_) => TerminateCause::LostService,
-        DownReason::ServerUnproven => TerminateCause::UserError,
+        DownReason::ServerUnproven | DownReason::EapFailed { .. } => TerminateCause::UserError,
         DownReason::Closed => TerminateCause::NasRequest,
     };
     Ending::theirs(cause, reason.to_string())
