@@ -207,6 +207,28 @@ fn links() {
         let heard = [&challenge[..], &failure, &challenge, &success].concat();
         write("ppp_chap", &format!("client-{name}"), &[&[choice], &heard[..]].concat());
     }
+    let identity = packet(2, OWN, b"\x01alice");
+    let response = packet(2, OWN, &[26, 2, 9, 0, 5, 49]);
+    let nak = packet(2, OWN, &[3, 26, 4]);
+    let rounds =
+        [&identity[..], &[9, 0x3A], &nak, &[9, 0x41, WAIT], &response, &[9, 0xE5], &response].concat();
+    write("eap_packets", "server", &[&[0], &rounds[..], &[9, 0], &response].concat());
+    write("eap_packets", "server-refused", &[&[0], &rounds[..], &[9, 1]].concat());
+    write("eap_packets", "server-malformed", &[&[0], &identity[..], &[9, 0x3F]].concat());
+    let asked = packet(1, 3, b"\x01who");
+    let challenge = packet(1, 4, &[&[26, 1, 9, 0, 24, 16], &[7; 16][..], b"lns"].concat());
+    let proof = packet(1, 5, b"\x1a\x03\x09\x00\x2eS=0123456789ABCDEF0123456789ABCDEF01234567");
+    let refusal = packet(1, 5, b"\x1a\x04\x09\x00\x0eE=691 R=1");
+    let md5 = packet(1, 4, &[&[4, 16], &[7; 16][..]].concat());
+    let notice = packet(1, 6, b"\x02hello");
+    let expanded = packet(1, 7, &[254, 0, 0, 1, 0, 0, 0, 1]);
+    write("eap_packets", "client-ms-v2", &[&[1], &asked[..], &challenge, &challenge, &proof].concat());
+    write(
+        "eap_packets",
+        "client-refused",
+        &[&[1], &asked[..], &challenge, &refusal, &packet(4, 5, &[])].concat(),
+    );
+    write("eap_packets", "client-md5", &[&[1], &notice[..], &expanded, &md5, &packet(3, 4, &[])].concat());
     let address = [3, 6, 0, 0, 0, 0, 129, 6, 0, 0, 0, 0, 130, 6, 0, 0, 0, 0];
     let wanted = [3, 6, 10, 4, 5, 17, 129, 6, 10, 0, 0, 53];
     let ask = [packet(1, 1, &address), packet(1, 2, &wanted), vec![GRANT, WAIT], packet(5, 3, &[])].concat();

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tollgate_ppp::AuthProtocol::{ChapMd5, MsChapV1, MsChapV2, Pap};
+use tollgate_ppp::AuthProtocol::{ChapMd5, Eap, MsChapV1, MsChapV2, Pap};
 use tollgate_ppp::{
     AuthDecision, AuthProtocol, ClientConfig, CloseReason, Event, Link, Network, Phase, ProxyAuth, ProxyLcp,
     ServerConfig,
@@ -24,9 +24,10 @@ pub const LCP: u16 = 0xC021;
 pub const PAP: u16 = 0xC023;
 pub const CHAP: u16 = 0xC223;
 pub const IPCP: u16 = 0x8021;
+pub const EAP: u16 = 0xC227;
 
 /// Methods in every order of preference that matters.
-pub const ALL: [AuthProtocol; 4] = [MsChapV2, MsChapV1, ChapMd5, Pap];
+pub const ALL: [AuthProtocol; 5] = [MsChapV2, MsChapV1, ChapMd5, Pap, Eap];
 
 /// In a script, the identifier of the last packet that the link sent.
 const SAME: u8 = 0xFF;
@@ -169,6 +170,14 @@ impl Peer {
             return;
         }
         let decision = match kind % 4 {
+            // Another round of EAP: whole Requests, and such as are none.
+            _ if kind >= 0x10 => {
+                let data = [kind & 0x1F, 0, 1, 2, 3];
+                let mut packet = vec![1 + u8::from(kind % 32 == 31), kind, 0, 9];
+                packet.extend_from_slice(&data[..usize::from(kind >> 5).min(5)]);
+                packet[3] = packet.len() as u8 + u8::from(kind % 32 == 30);
+                AuthDecision::Continue { packet, timeout: (kind & 1 == 1).then_some(Duration::from_secs(20)) }
+            }
             0 => {
                 self.accepted = true;
                 AuthDecision::Accept { message: b"Welcome".to_vec(), network: network() }
