@@ -180,7 +180,7 @@ impl Peer {
             }
             0 => {
                 self.accepted = true;
-                AuthDecision::Accept { message: b"Welcome".to_vec(), network: network() }
+                AuthDecision::Accept { message: b"Welcome".to_vec(), network: network(), encryption: None }
             }
             1 => AuthDecision::Reject { message: b"no".to_vec(), code: 691, retry: true },
             2 => AuthDecision::Reject { message: vec![b'n'; 300], code: 647, retry: false },

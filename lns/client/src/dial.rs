@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_ipsec::KeyLog;
-use tollgate_ppp::{AuthProtocol, EapMethods};
+use tollgate_ppp::{AuthProtocol, ClientEncryption, EapMethods};
 use zeroize::Zeroizing;
 
 use crate::secure::Security;
@@ -53,6 +53,8 @@ pub struct PppOptions {
     pub eap_types: Vec<u8>,
     /// Makes those that need TLS.
     pub eap_methods: Option<Arc<dyn EapMethods>>,
+    /// MPPE; none: CCP is not spoken.
+    pub encryption: Option<ClientEncryption>,
 }
 
 /// The stages of a call, in order.

@@ -17,7 +17,7 @@ mod nt_hash;
 mod v1;
 mod v2;
 
-pub use mppe::{Direction, KeyStrength, MasterKey, SessionKey, master_key, start_key_v1};
+pub use mppe::{Direction, KeyStrength, MasterKey, SessionKey, master_key, start_key_v1, start_key_v1_of};
 pub use nt_hash::{NtHash, nt_password_hash};
 pub use v1::{challenge_response, verify_nt_response_v1};
 pub use v2::{

@@ -1,6 +1,8 @@
-//! MPPE session keys from MS-CHAP credentials (RFC 3079): section 3 for version 2, and of section 2 (version 1) the
-//! 128-bit keys alone, because its shorter ones come from the LAN Manager hash that this crate does not know.
+//! MPPE session keys (RFC 3079): from MS-CHAP credentials, section 3 for version 2 and of section 2 (version 1) the
+//! 128-bit keys alone, because its shorter ones come from the LAN Manager hash that this crate does not know; and from
+//! start keys that somebody else has derived. Their change within a session is RFC 3078 7.3.
 
+use rc4::{KeyInit, Rc4, StreamCipher};
 use sha1::{Digest, Sha1};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -68,10 +70,12 @@ pub fn master_key(hash: &NtHash, nt_response: &[u8; 24]) -> MasterKey {
 
 /// The 128-bit start key of an MS-CHAPv1 login (`Get_Start_Key`, RFC 3079 2.3); the same for both directions.
 pub fn start_key_v1(hash: &NtHash, challenge: &[u8; 8]) -> SessionKey {
-    let again = hash.hash_again();
-    let key = first_16(
-        Sha1::new().chain_update(again.as_bytes()).chain_update(again.as_bytes()).chain_update(challenge),
-    );
+    start_key_v1_of(hash.hash_again().as_bytes(), challenge)
+}
+
+/// The same from the hash of the NT hash, which is what a RADIUS server gives away (RFC 2548 2.4.1).
+pub fn start_key_v1_of(again: &[u8; 16], challenge: &[u8; 8]) -> SessionKey {
+    let key = first_16(Sha1::new().chain_update(again).chain_update(again).chain_update(challenge));
     SessionKey { key, strength: KeyStrength::Bits128 }
 }
 
@@ -105,6 +109,27 @@ impl MasterKey {
 }
 
 impl SessionKey {
+    /// A start key that was derived elsewhere, such as MS-MPPE-Send-Key; its first 8 or 16 octets count. `None` if
+    /// there are fewer.
+    pub fn start(octets: &[u8], strength: KeyStrength) -> Option<Self> {
+        let mut key = [0; 16];
+        for (to, from) in key.iter_mut().zip(octets.get(..strength.octets())?) {
+            *to = *from;
+        }
+        Some(Self { key, strength })
+    }
+
+    /// The key after this one (RFC 3078 7.3): the hash of the `start` key and this one, encrypted under itself.
+    pub fn changed(&self, start: &SessionKey) -> SessionKey {
+        let mut next = start.hashed_with(self);
+        if let Some(key) = next.key.get_mut(..self.strength.octets())
+            && let Ok(mut rc4) = Rc4::new_from_slice(key)
+        {
+            rc4.apply_keystream(key);
+        }
+        next.salted()
+    }
+
     /// The 8 or 16 octets that are in force.
     pub fn as_bytes(&self) -> &[u8] {
         self.key.get(..self.strength.octets()).unwrap_or_default()
@@ -117,23 +142,27 @@ impl SessionKey {
 
     /// The first session key, made from this start key (RFC 3079 2.1 to 2.3 and 3.1 to 3.3).
     pub fn first_session_key(&self) -> SessionKey {
-        self.next(self)
+        self.hashed_with(self).salted()
     }
 
-    /// `GetNewKeyFromSHA` (RFC 3079 2.4) and the salt of the short keys; `self` is the start key. For a key change
-    /// within a session (RFC 3078 7.3) the caller encrypts the result with RC4 before salting, which belongs to MPPE.
-    fn next(&self, current: &SessionKey) -> SessionKey {
-        let mut key = Zeroizing::new(first_16(
+    /// `GetNewKeyFromSHA` (RFC 3079 2.4); `self` is the start key.
+    fn hashed_with(&self, current: &SessionKey) -> SessionKey {
+        let key = first_16(
             Sha1::new()
                 .chain_update(self.as_bytes())
                 .chain_update([0x00; 40])
                 .chain_update(current.as_bytes())
                 .chain_update([0xF2; 40]),
-        ));
-        for (to, from) in key.iter_mut().zip(self.strength.salt()) {
+        );
+        SessionKey { key, strength: self.strength }
+    }
+
+    /// With the known octets that make a short key short.
+    fn salted(mut self) -> SessionKey {
+        for (to, from) in self.key.iter_mut().zip(self.strength.salt()) {
             *to = *from;
         }
-        SessionKey { key: *key, strength: self.strength }
+        self
     }
 }
 

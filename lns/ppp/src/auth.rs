@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::frame::{Packet, Protocol};
 use crate::lcp::Methods;
 use crate::shared::Shared;
-use crate::{ClientConfig, DownReason, ServerConfig};
+use crate::{ClientConfig, DownReason, Encryption, MppeStartKeys, ServerConfig};
 
 /// The longest name that is let through to a backend, in octets.
 const LONGEST_NAME: usize = 255;
@@ -184,6 +184,8 @@ pub enum AuthDecision {
         message: Vec<u8>,
         /// The addresses of the session.
         network: Network,
+        /// What the peer has to encrypt, or may; `None`: CCP is not spoken.
+        encryption: Option<Encryption>,
     },
     /// Turned away.
     Reject {
@@ -361,6 +363,14 @@ impl Authenticator {
         }
     }
 
+    /// The challenge of MS-CHAPv1 that the peer answered: part of its keys (RFC 3079 2.3).
+    pub(crate) fn ms_chap_v1_challenge(&self) -> Option<[u8; 8]> {
+        match self {
+            Self::Chap(chap) => chap.ms_chap_v1_challenge(),
+            Self::Pap(_) | Self::Eap(_) => None,
+        }
+    }
+
     /// What is left of it once the peer is in.
     pub(crate) fn settle(&self) -> Option<Settled> {
         match self {
@@ -418,6 +428,15 @@ impl Supplicant {
             Self::Pap(pap) => pap.timeout(now, shared),
             Self::Chap(chap) => chap.timeout(now, shared),
             Self::Eap(_) => Step::Wait,
+        }
+    }
+
+    /// The keys that the login left for MPPE, and the challenge that belongs to those of MS-CHAPv1.
+    pub(crate) fn keys(&self) -> Option<(MppeStartKeys, Option<[u8; 8]>)> {
+        match self {
+            Self::Pap(_) => None,
+            Self::Chap(chap) => chap.keys(),
+            Self::Eap(eap) => eap.keys().map(|keys| (keys, None)),
         }
     }
 

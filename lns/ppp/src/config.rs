@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::{AuthProtocol, EapMethods, eap_type};
+use crate::{AuthProtocol, ClientEncryption, EapMethods, eap_type};
 
 /// The answering end: it authenticates the peer and assigns its address.
 #[derive(Debug, Clone)]
@@ -74,6 +74,8 @@ pub struct ClientConfig {
     pub eap_types: Vec<u8>,
     /// Makes the methods that need TLS; it is asked before this crate's own are taken.
     pub eap_methods: Option<Arc<dyn EapMethods>>,
+    /// Encryption by MPPE; `None`: CCP is not spoken.
+    pub encryption: Option<ClientEncryption>,
     /// The Maximum-Receive-Unit that we ask for, 128..=1500 octets.
     pub mru: u16,
     /// Ask for DNS servers (RFC 1877 options 129 and 131).
@@ -112,6 +114,7 @@ impl Default for ClientConfig {
             ],
             eap_types: vec![eap_type::MSCHAP_V2, eap_type::MD5_CHALLENGE],
             eap_methods: None,
+            encryption: None,
             mru: server.mru,
             request_dns: true,
             request_nbns: false,

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::{AuthProtocol, AuthRequest};
+use crate::{AuthProtocol, AuthRequest, MppeMode};
 
 /// Something that the owner of a link has to act on or to log.
 #[derive(Debug, Clone)]
@@ -37,7 +37,15 @@ pub enum Event {
     Identification(Vec<u8>),
     /// What the peer did wrong, for the log.
     Warning(String),
-    /// IPCP is open: packets may flow. May come again when the peer renegotiates.
+    /// CCP is open: packets are encrypted in this way. Comes before [`Event::Up`] where encryption is required, and may
+    /// come again when the peer renegotiates.
+    Encrypted {
+        /// What we send.
+        send: MppeMode,
+        /// What we receive.
+        receive: MppeMode,
+    },
+    /// IPCP is open (and CCP, where encryption is required): packets may flow. May come again when the peer renegotiates.
     Up(Addresses),
     /// The link is dead; drop it. Comes once.
     Down(DownReason),
@@ -140,6 +148,9 @@ pub enum DownReason {
     /// What we send comes back to us (RFC 1661 6.4).
     #[error("the line is looped back")]
     Loopback,
+    /// Encryption is required, and there will be none.
+    #[error("encryption is required, and {0}")]
+    NotEncrypted(&'static str),
     /// The peer and we cannot agree on this.
     #[error("no agreement on {0}")]
     NotConverging(&'static str),

@@ -20,7 +20,9 @@ pub(crate) struct Protocol(pub(crate) u16);
 
 impl Protocol {
     pub(crate) const IPV4: Self = Self(0x0021);
+    pub(crate) const COMPRESSED: Self = Self(0x00FD);
     pub(crate) const IPCP: Self = Self(0x8021);
+    pub(crate) const CCP: Self = Self(0x80FD);
     pub(crate) const LCP: Self = Self(0xC021);
     pub(crate) const PAP: Self = Self(0xC023);
     pub(crate) const CHAP: Self = Self(0xC223);
@@ -73,6 +75,22 @@ impl Framing {
             (true, false) => &[0x00, 0x21],
             (true, true) => &[0x21],
         }
+    }
+
+    /// What stands before an IPv4 packet that is to be encrypted (RFC 3078 3): the protocol of compressed datagrams, two
+    /// octets for bits and count, and the hidden protocol, which is never compressed.
+    pub(crate) fn sealed_ipv4_header(self) -> &'static [u8] {
+        match (self.acfc, self.pfc) {
+            (false, false) => &[0xFF, 0x03, 0x00, 0xFD, 0, 0, 0x00, 0x21],
+            (false, true) => &[0xFF, 0x03, 0xFD, 0, 0, 0x00, 0x21],
+            (true, false) => &[0x00, 0xFD, 0, 0, 0x00, 0x21],
+            (true, true) => &[0xFD, 0, 0, 0x00, 0x21],
+        }
+    }
+
+    /// The octets before the two of bits and count.
+    pub(crate) fn compressed_header_length(self) -> usize {
+        self.sealed_ipv4_header().len() - 4
     }
 }
 

@@ -33,6 +33,7 @@
 )]
 
 mod auth;
+mod ccp;
 mod config;
 mod echo;
 mod encryption;
@@ -42,6 +43,7 @@ mod fsm;
 mod ipcp;
 mod lcp;
 mod link;
+mod mppe;
 mod mss;
 mod negotiate;
 mod options;
@@ -52,9 +54,10 @@ mod terminate;
 pub use auth::eap::{EapMethod, EapMethods, EapRefusal, EapReply, eap_method, eap_type};
 pub use auth::{AuthDecision, AuthProtocol, AuthRequest, Network, Proof};
 pub use config::{ClientConfig, ServerConfig};
-pub use encryption::MppeStartKeys;
+pub use encryption::{ClientEncryption, Encryption, MppeMode, MppeStartKeys, MppeStrengths};
 pub use event::{Addresses, CloseReason, DownReason, Event, Phase};
 pub use frame::{ipv4_payload, is_well_formed};
-pub use link::Link;
+pub use link::{Link, Unsealed};
 pub use mss::clamp_mss;
 pub use proxy::{ProxyAuth, ProxyLcp};
+pub use tollgate_mschap::KeyStrength;

@@ -1,6 +1,7 @@
 //! One PPP link from the first Configure-Request to the last Terminate-Ack: the phases of RFC 1661 section 3 and the
 //! machines that work in each. What comes in is sorted in `link/receive`.
 
+mod encryption;
 mod receive;
 
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use crate::lcp::{self, Lcp};
 use crate::negotiate::{Negotiator, Outcome};
 use crate::shared::{DEFAULT_MRU, Shared};
 use crate::terminate;
+pub use encryption::Unsealed;
+
 use crate::{AuthDecision, ClientConfig, CloseReason, DownReason, Event, Phase, ProxyLcp, ServerConfig};
 
 /// Renegotiations of an open LCP by the peer without coming up in between: each may cost a backend a login.
@@ -32,6 +35,8 @@ pub struct Link {
     auth: Auth,
     /// On the heap because most of a link's life it only waits for a renegotiation that never comes.
     ipcp: Option<Box<Negotiator<Ipcp>>>,
+    /// CCP and MPPE, where the login brings encryption with it.
+    secret: Option<Box<encryption::Secret>>,
     echo: Echo,
     /// Limit of everything before `Up`.
     negotiation_deadline: Option<Instant>,
@@ -83,6 +88,7 @@ impl Link {
             lcp: Negotiator::new(lcp),
             auth: Auth::None,
             ipcp: None,
+            secret: None,
             echo,
             negotiation_deadline: None,
             auth_deadline: None,
@@ -189,6 +195,7 @@ impl Link {
             let outcome = ipcp.timeout(now, &mut self.shared);
             self.after_ipcp(now, outcome);
         }
+        self.ccp_timeout(now);
         match self.echo.timeout(now) {
             Silence::Short => {}
             Silence::Ask(identifier) => {
@@ -210,7 +217,8 @@ impl Link {
             Auth::None | Auth::Settled(_) => None,
         };
         let ipcp = self.ipcp.as_ref().and_then(|ipcp| ipcp.timer());
-        [self.lcp.timer(), auth, ipcp, self.echo.due(), self.auth_deadline, self.negotiation_deadline]
+        let (lcp, ccp) = (self.lcp.timer(), self.ccp_timer());
+        [lcp, auth, ipcp, ccp, self.echo.due(), self.auth_deadline, self.negotiation_deadline]
             .into_iter()
             .flatten()
             .min()
@@ -244,10 +252,12 @@ impl Link {
                 let message = "no address for the peer".to_owned();
                 self.end(now, DownReason::Unavailable { message });
             }
-            AuthDecision::Accept { message, network } => {
+            AuthDecision::Accept { message, network, encryption } => {
+                let challenge = auth.ms_chap_v1_challenge();
                 auth.accept(&message, &mut self.shared);
                 self.auth = auth.settle().map_or(Auth::None, Auth::Settled);
                 self.enter_network(now, Ipcp::server(network));
+                self.enter_encryption(now, encryption, challenge);
             }
             AuthDecision::Continue { packet, timeout } => {
                 let step = auth.proceed(now, &packet, timeout, &mut self.shared);
@@ -374,7 +384,9 @@ impl Link {
             }
             (Role::Client(config), None) => {
                 let ipcp = Ipcp::client(config.request_dns, config.request_nbns);
+                let wanted = config.encryption;
                 self.enter_network(now, ipcp);
+                self.enter_client_encryption(now, wanted);
                 return;
             }
             (Role::Server(_), None) => None,
@@ -391,7 +403,9 @@ impl Link {
             Step::Passed => {
                 if let Role::Client(config) = &self.role {
                     let ipcp = Ipcp::client(config.request_dns, config.request_nbns);
+                    let wanted = config.encryption;
                     self.enter_network(now, ipcp);
+                    self.enter_client_encryption(now, wanted);
                 }
             }
             Step::Failed(reason) => self.end(now, reason),
@@ -415,17 +429,12 @@ impl Link {
             self.echo.stop();
             self.establish(now);
             self.phase = Phase::Network;
+            self.stop_waiting_for_encryption();
         }
         if outcome.up {
             match self.ipcp.as_ref().and_then(|ipcp| ipcp.options.addresses()) {
-                Some(addresses) => {
-                    self.phase = Phase::Up;
-                    self.negotiation_deadline = None;
-                    self.renegotiations = 0;
-                    self.lcp.options.settle();
-                    self.echo.start(now);
-                    self.shared.event(Event::Up(addresses));
-                }
+                Some(addresses) if self.waits_for_encryption(addresses) => {}
+                Some(addresses) => self.come_up(now, addresses),
                 None => self.end(now, DownReason::NotConverging("an IP address for us")),
             }
         }
@@ -434,8 +443,18 @@ impl Link {
         }
     }
 
+    fn come_up(&mut self, now: Instant, addresses: crate::Addresses) {
+        self.phase = Phase::Up;
+        self.negotiation_deadline = None;
+        self.renegotiations = 0;
+        self.lcp.options.settle();
+        self.echo.start(now);
+        self.shared.event(Event::Up(addresses));
+    }
+
     fn leave_network(&mut self) {
         self.ipcp = None;
+        self.secret = None;
         self.echo.stop();
     }
 

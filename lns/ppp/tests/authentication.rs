@@ -69,7 +69,7 @@ fn a_malformed_pap_request_is_discarded_and_a_nul_in_the_name_refused() {
 #[test]
 fn an_over_long_pap_message_is_cut() {
     let (mut script, _) = Script::pap_pending();
-    script.decide(AuthDecision::Accept { message: vec![b'x'; 5000], network: network() });
+    script.decide(AuthDecision::Accept { message: vec![b'x'; 5000], network: network(), encryption: None });
     let ack = script.one();
     assert_eq!((ack.data.len(), ack.data[0]), (256, 255));
 }
@@ -284,7 +284,7 @@ fn unavailable_ends_with_its_text_in_the_terminate_request_and_no_failure() {
 fn an_acceptance_without_an_address_is_none() {
     let (mut script, _) = Script::pap_pending();
     let network = Network { peer: Ipv4Addr::UNSPECIFIED, ..network() };
-    script.decide(AuthDecision::Accept { message: vec![], network });
+    script.decide(AuthDecision::Accept { message: vec![], network, encryption: None });
     script.acknowledge_terminate();
     assert!(matches!(script.down(), Some(DownReason::Unavailable { .. })));
 }

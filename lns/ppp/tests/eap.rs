@@ -239,7 +239,7 @@ fn only_the_response_that_is_waited_for_is_handed_over_and_only_once() {
             timeout: Some(Duration::from_secs(30)),
         },
     );
-    assert_eq!(sent(&mut pair), [next.clone()], "it goes out untouched, under its own identifier");
+    assert_eq!(sent(&mut pair), std::slice::from_ref(&next), "it goes out untouched, under its own identifier");
     assert_eq!(give(&mut pair, &identity), [], "the Response to an earlier Request");
     pair.server.link.handle_timeout(now + Duration::from_secs(29));
     assert_eq!(sent(&mut pair).len(), 0, "the server's own timer counts");
@@ -248,10 +248,11 @@ fn only_the_response_that_is_waited_for_is_handed_over_and_only_once() {
     let nak = packet(2, 200, b"\x03\x1a");
     assert_eq!(give(&mut pair, &nak), [(2, nak.clone())], "a Nak is the server's matter");
     let success = packet(3, 200, b"");
-    pair.server
-        .link
-        .authenticated(now, AuthDecision::Accept { message: success.clone(), network: network() });
-    assert_eq!(sent(&mut pair), [success.clone()]);
+    pair.server.link.authenticated(
+        now,
+        AuthDecision::Accept { message: success.clone(), network: network(), encryption: None },
+    );
+    assert_eq!(sent(&mut pair), std::slice::from_ref(&success));
     assert_eq!(pair.server.link.phase(), Phase::Network);
     assert_eq!(give(&mut pair, &nak), []);
     assert_eq!(sent(&mut pair), [success], "the Success was lost");
@@ -284,7 +285,9 @@ fn a_verdict_that_says_the_opposite_is_not_sent() {
         give(&mut pair, &packet(2, id, b"\x01alice"));
         sent(&mut pair);
         let now = pair.now;
-        pair.server.link.authenticated(now, AuthDecision::Accept { message, network: network() });
+        pair.server
+            .link
+            .authenticated(now, AuthDecision::Accept { message, network: network(), encryption: None });
         assert_eq!(sent(&mut pair), [packet(3, id, b"")]);
     }
 }

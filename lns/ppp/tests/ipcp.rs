@@ -64,7 +64,11 @@ fn name_servers_are_naked_where_there_are_any_and_rejected_where_not() {
 fn wins_servers_are_given_when_there_are_any() {
     let (mut script, _) = Script::pap_pending();
     let nbns = [None, Some(Ipv4Addr::new(10, 0, 0, 137))];
-    script.decide(AuthDecision::Accept { message: vec![], network: Network { nbns, ..network() } });
+    script.decide(AuthDecision::Accept {
+        message: vec![],
+        network: Network { nbns, ..network() },
+        encryption: None,
+    });
     script.one();
     script.one();
     script.send(IPCP, 1, 1, &[&assigned()[..], &[132, 6, 0, 0, 0, 0]].concat());

@@ -60,7 +60,7 @@ fn an_mschapv2_login_is_handed_over_whole_and_its_success_sent_as_it_is() {
     assert_eq!((identifier, flags, peer_challenge, nt_response), (challenge.id, 0, [3; 16], response));
     assert_eq!(authenticator_challenge.to_vec(), value);
     let message = b"S=0123456789ABCDEF0123456789ABCDEF01234567 M=Welcome".to_vec();
-    script.decide(AuthDecision::Accept { message: message.clone(), network: network() });
+    script.decide(AuthDecision::Accept { message: message.clone(), network: network(), encryption: None });
     assert_eq!(script.one(), Packet { protocol: CHAP, code: 3, id: challenge.id, data: message });
 }
 

@@ -116,6 +116,9 @@ pub(super) fn link_down(stage: Stage, reason: &DownReason, said: Option<&str>) -
             Stage::Ipcp => "the server has no address for this user (show pools)",
             Stage::Up => "the server ended the session",
         },
+        DownReason::NotEncrypted(_) => {
+            "the server encrypts nothing, or not as --mppe wants it: its policy decides that for this user"
+        }
         DownReason::ServerUnproven => "the server does not know the password: it may be an impostor",
         DownReason::EapFailed { .. } => {
             "the method of EAP found a fault in what the server sent: compare --eap-ca and the server's certificate"

@@ -13,7 +13,7 @@ use tollgate_l2tp::{
     MAX_DATA_HEADER, Path, Received, Role, SessionKey, StopResult, TunnelId, TunnelStop,
 };
 use tollgate_ppp::{
-    Addresses, ClientConfig, CloseReason, DownReason, Event as LinkEvent, Link, ipv4_payload,
+    Addresses, ClientConfig, CloseReason, DownReason, Event as LinkEvent, Link, Unsealed, ipv4_payload,
 };
 use tollgate_sansio::Entropy;
 
@@ -39,6 +39,8 @@ pub struct Dial {
     said: Option<String>,
     method: Option<String>,
     addresses: Option<Addresses>,
+    /// How MPPE encrypts.
+    encryption: Option<String>,
     /// Packets that came through the tunnel.
     packets: VecDeque<Vec<u8>>,
     ended: Option<Failure>,
@@ -96,6 +98,7 @@ impl Dial {
             request_nbns: options.request_servers,
             eap_types,
             eap_methods: options.ppp.eap_methods.clone(),
+            encryption: options.ppp.encryption,
             ..defaults
         });
         let mut dial = Self {
@@ -114,6 +117,7 @@ impl Dial {
             said: None,
             method: None,
             addresses: None,
+            encryption: None,
             packets: VecDeque::new(),
             ended: None,
             link_down: false,
@@ -179,9 +183,13 @@ impl Dial {
 
     /// Sends an inner packet.
     pub fn send(&mut self, packet: &[u8]) {
-        let (Some(key), Some(link)) = (self.key, &self.link) else { return };
-        let mut frame = link.ipv4_header().to_vec();
+        let (Some(key), Some(link)) = (self.key, &mut self.link) else { return };
+        let encrypts = link.encrypts();
+        let mut frame = if encrypts { link.sealed_header() } else { link.ipv4_header() }.to_vec();
         frame.extend_from_slice(packet);
+        if encrypts && !link.seal(&mut frame) {
+            return;
+        }
         self.send_frame(key, &frame);
     }
 
@@ -273,15 +281,7 @@ impl Dial {
                 if let Some(datagram) = datagram {
                     let received = self.endpoint.handle_datagram(now, self.path, datagram);
                     if let Received::Data { frame, .. } = received {
-                        let frame = &datagram[frame];
-                        match (&mut self.link, ipv4_payload(frame)) {
-                            (Some(link), Some(packet)) if link.is_up() => {
-                                link.note_traffic(now);
-                                self.packets.push_back(packet.to_vec());
-                            }
-                            (Some(link), _) => link.handle_frame(now, frame),
-                            (None, _) => {}
-                        }
+                        self.receive_frame(now, &mut datagram[frame]);
                     }
                 }
             }
@@ -342,6 +342,25 @@ impl Dial {
                 }
             }
             return;
+        }
+    }
+
+    fn receive_frame(&mut self, now: Instant, frame: &mut [u8]) {
+        let Some(link) = &mut self.link else { return };
+        if link.is_up() && link.encrypts() {
+            match link.unseal(now, frame) {
+                Unsealed::Ipv4(packet) => self.packets.push_back(frame[packet].to_vec()),
+                Unsealed::Control => link.handle_frame(now, frame),
+                Unsealed::Nothing => {}
+            }
+            return;
+        }
+        match ipv4_payload(frame) {
+            Some(packet) if link.is_up() => {
+                link.note_traffic(now);
+                self.packets.push_back(packet.to_vec());
+            }
+            Some(_) | None => link.handle_frame(now, frame),
         }
     }
 
@@ -466,6 +485,13 @@ impl Dial {
                     None => text,
                 });
             }
+            LinkEvent::Encrypted { send, receive } => {
+                self.encryption = Some(if send == receive {
+                    send.to_string()
+                } else {
+                    format!("{send} out, {receive} in")
+                });
+            }
             LinkEvent::Up(addresses) => {
                 let servers = |servers: &[Option<Ipv4Addr>; 2]| {
                     servers.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -475,6 +501,9 @@ impl Dial {
                     if !list.is_empty() {
                         detail.push_str(&format!(", {name} {list}"));
                     }
+                }
+                if let Some(encryption) = &self.encryption {
+                    detail.push_str(&format!(", {encryption}"));
                 }
                 self.addresses = Some(addresses);
                 self.pass(Stage::Up, detail, passed);

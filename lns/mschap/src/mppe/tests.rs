@@ -74,3 +74,45 @@ fn debug_prints_no_key() {
     let start = master().start_key(Direction::ServerToClient, KeyStrength::Bits128);
     assert_eq!(format!("{start:?}"), "SessionKey { strength: Bits128, .. }");
 }
+
+/// What RFC 3079 3.5 encrypts with each of its session keys.
+fn test_message(strength: KeyStrength) -> Vec<u8> {
+    let key = master().start_key(Direction::ServerToClient, strength).first_session_key();
+    let mut message = b"test message".to_vec();
+    Rc4::new_from_slice(key.as_bytes()).unwrap().apply_keystream(&mut message);
+    message
+}
+
+#[test]
+fn rfc_3079_3_5_the_test_message() {
+    let expected = [0x92, 0x91, 0x37, 0x91, 0x7E, 0x58, 0x03, 0xD6, 0x68, 0xD7, 0x58, 0x98];
+    assert_eq!(test_message(KeyStrength::Bits40), expected, "3.5.1");
+    let expected = [0x81, 0x84, 0x83, 0x17, 0xDF, 0x68, 0x84, 0x62, 0x72, 0xFB, 0x5A, 0xBE];
+    assert_eq!(test_message(KeyStrength::Bits128), expected, "3.5.3");
+}
+
+#[test]
+fn a_changed_key_is_the_hash_encrypted_under_itself_and_salted() {
+    for strength in [KeyStrength::Bits40, KeyStrength::Bits56, KeyStrength::Bits128] {
+        let start = master().start_key(Direction::ServerToClient, strength);
+        let first = start.first_session_key();
+        let length = first.as_bytes().len();
+        let mut digest =
+            Sha1::digest([start.as_bytes(), &[0x00; 40], first.as_bytes(), &[0xF2; 40]].concat());
+        let key = digest[..length].to_vec();
+        Rc4::new_from_slice(&key).unwrap().apply_keystream(&mut digest[..length]);
+        let salt = strength.salt();
+        let changed = first.changed(&start);
+        assert_eq!(&changed.as_bytes()[..salt.len()], salt);
+        assert_eq!(changed.as_bytes()[salt.len()..], digest[salt.len()..length]);
+    }
+}
+
+#[test]
+fn keys_from_elsewhere_are_cut_and_never_filled_up() {
+    let long = [7; 32];
+    assert_eq!(SessionKey::start(&long, KeyStrength::Bits40).unwrap().as_bytes(), [7; 8]);
+    assert_eq!(SessionKey::start(&long, KeyStrength::Bits128).unwrap().as_bytes(), [7; 16]);
+    assert!(SessionKey::start(&long[..15], KeyStrength::Bits128).is_none());
+    assert!(SessionKey::start(&long[..7], KeyStrength::Bits56).is_none());
+}

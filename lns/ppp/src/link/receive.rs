@@ -47,7 +47,14 @@ impl Link {
                     self.receive_auth(now, protocol, packet);
                 }
             }
+            Protocol::CCP if self.secret.is_some() => {
+                if let Some(packet) = Packet::parse(information) {
+                    self.receive_ccp(now, packet);
+                }
+            }
             Protocol::IPV4 => {}
+            // Too early, or the owner would have unsealed it.
+            Protocol::COMPRESSED if self.secret.is_some() => {}
             other => self.receive_unserved(other, information),
         }
     }
@@ -104,6 +111,7 @@ impl Link {
                 self.after_lcp(now, outcome);
             }
             Protocol::IPCP => self.end(now, DownReason::PeerRejected("IPCP")),
+            Protocol::CCP | Protocol::COMPRESSED if self.secret.is_some() => self.ccp_rejected(now),
             rejected if self.phase == Phase::Authenticate && Some(rejected) == self.agreed() => {
                 self.end(now, DownReason::PeerRejected("the authentication protocol it agreed on"));
             }

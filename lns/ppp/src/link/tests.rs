@@ -30,7 +30,10 @@ fn bring_up(link: &mut Link, now: Instant) {
                     dns,
                     nbns,
                 };
-                link.authenticated(now, AuthDecision::Accept { message: vec![b'x'; 100], network });
+                link.authenticated(
+                    now,
+                    AuthDecision::Accept { message: vec![b'x'; 100], network, encryption: None },
+                );
                 script.push((Protocol::IPCP, 1, vec![3, 6, 10, 0, 0, 2]));
             }
         }

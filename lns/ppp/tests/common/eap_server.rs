@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use tollgate_mschap::{NtHash, generate_authenticator_response, verify_nt_response_v2};
+use tollgate_ppp::MppeStartKeys;
 use tollgate_ppp::{AuthDecision, AuthRequest, Proof, eap_type};
 
-use super::{PASSWORD, USER, network};
+use super::{PASSWORD, USER, network, v2_keys};
 
 pub struct EapServer {
     /// The methods it offers, one after the other as they are refused.
@@ -24,6 +25,8 @@ pub struct EapServer {
     identifier: u8,
     challenge: [u8; 16],
     refused: bool,
+    /// What a login by MS-CHAPv2 leaves.
+    pub keys: Option<MppeStartKeys>,
 }
 
 impl Default for EapServer {
@@ -39,6 +42,7 @@ impl Default for EapServer {
             identifier: 0,
             challenge: *b"sixteen octets!!",
             refused: false,
+            keys: None,
         }
     }
 }
@@ -130,6 +134,7 @@ impl EapServer {
                     self.refused = true;
                     return self.ms(4, b"E=691 R=0 C=00112233445566778899AABBCCDDEEFF V=3 M=Access denied");
                 }
+                self.keys = Some(v2_keys(&response));
                 let proof = generate_authenticator_response(&hash, &response, &peer, &self.challenge, user);
                 self.ms(3, format!("{proof} M=Welcome").as_bytes())
             }
@@ -140,7 +145,7 @@ impl EapServer {
         let code = if accepted { 3 } else { 4 };
         let message = if self.silent { Vec::new() } else { packet(code, self.identifier, &[]) };
         match accepted {
-            true => AuthDecision::Accept { message, network: network() },
+            true => AuthDecision::Accept { message, network: network(), encryption: None },
             false => AuthDecision::Reject { message, code: 691, retry: true },
         }
     }

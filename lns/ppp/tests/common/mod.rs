@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tollgate_mschap::{
-    NtHash, generate_authenticator_response, strip_domain, verify_nt_response_v1, verify_nt_response_v2,
+    Direction, NtHash, generate_authenticator_response, master_key, strip_domain, verify_nt_response_v1,
+    verify_nt_response_v2,
 };
 use tollgate_ppp::{
-    AuthDecision, AuthProtocol, AuthRequest, ClientConfig, Event, Link, Network, Proof, ServerConfig,
+    AuthDecision, AuthProtocol, AuthRequest, ClientConfig, ClientEncryption, Encryption, Event, KeyStrength,
+    Link, MppeStartKeys, Network, Proof, ServerConfig,
 };
 use tollgate_sansio::Entropy;
 use zeroize::Zeroizing;
@@ -85,9 +87,29 @@ pub fn decide(request: &AuthRequest) -> AuthDecision {
         Proof::Eap { .. } => panic!("it takes an EapServer to decide this"),
     };
     if known && right {
-        AuthDecision::Accept { message, network: network() }
+        AuthDecision::Accept { message, network: network(), encryption: None }
     } else {
         AuthDecision::Reject { message: b"Access denied".to_vec(), code: 691, retry: true }
+    }
+}
+
+/// The server's keys of a login by MS-CHAPv2.
+pub fn v2_keys(nt_response: &[u8; 24]) -> MppeStartKeys {
+    let master = master_key(&NtHash::from_password(PASSWORD), nt_response);
+    let key = |direction| master.start_key(direction, KeyStrength::Bits128);
+    let (send, receive) = (key(Direction::ServerToClient), key(Direction::ClientToServer));
+    MppeStartKeys::asymmetric(send.as_bytes(), receive.as_bytes()).unwrap()
+}
+
+/// The server's keys of a login.
+fn keys_of(proof: &Proof) -> Option<MppeStartKeys> {
+    match proof {
+        Proof::MsChapV1 { .. } => {
+            let nt = *NtHash::from_password(PASSWORD).hash_again().as_bytes();
+            Some(MppeStartKeys::Symmetric { lm: [0; 8], nt })
+        }
+        Proof::MsChapV2 { nt_response, .. } => Some(v2_keys(nt_response)),
+        Proof::Pap { .. } | Proof::Chap { .. } | Proof::Eap { .. } => None,
     }
 }
 
@@ -126,6 +148,10 @@ pub struct Pair {
     pub thinking: Duration,
     decisions: Vec<(Instant, u32, AuthDecision)>,
     pub eap: EapServer,
+    /// What the server wants encrypted.
+    pub encryption: Option<ClientEncryption>,
+    /// What the network does to a frame on its way.
+    pub change: fn(&mut [u8]),
     /// Frames that the network loses.
     pub lose: fn(&[u8]) -> bool,
     pub frames: usize,
@@ -149,6 +175,8 @@ impl Pair {
             thinking: Duration::from_millis(50),
             decisions: Vec::new(),
             eap: EapServer::default(),
+            encryption: None,
+            change: |_| (),
             lose: |_| false,
             frames: 0,
         }
@@ -174,6 +202,7 @@ impl Pair {
                     frame[at % length] ^= bits;
                 }
                 self.frames += 1;
+                (self.change)(&mut frame);
                 if (self.lose)(&frame) {
                     continue;
                 }
@@ -193,10 +222,16 @@ impl Pair {
             while let Some(event) = end.link.poll_event() {
                 if let Event::Authenticate(request) = &event {
                     assert!(!to_server, "only a server asks for a decision");
-                    let decision = match &request.proof {
-                        Proof::Eap { .. } => self.eap.decide(request),
-                        _ => decide(request),
+                    let (mut decision, keys) = match &request.proof {
+                        Proof::Eap { .. } => (self.eap.decide(request), self.eap.keys.clone()),
+                        proof => (decide(request), keys_of(proof)),
                     };
+                    if let (AuthDecision::Accept { encryption, .. }, Some(wanted), Some(keys)) =
+                        (&mut decision, self.encryption, keys)
+                    {
+                        let ClientEncryption { required, strengths, stateful_allowed } = wanted;
+                        *encryption = Some(Encryption { required, strengths, stateful_allowed, keys });
+                    }
                     self.decisions.push((
                         self.now + self.thinking,
                         end.link.authentication_round(),

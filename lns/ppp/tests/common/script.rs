@@ -119,7 +119,11 @@ impl Script {
     }
 
     pub fn accept(&mut self) {
-        self.decide(AuthDecision::Accept { message: b"Welcome".to_vec(), network: network() });
+        self.decide(AuthDecision::Accept {
+            message: b"Welcome".to_vec(),
+            network: network(),
+            encryption: None,
+        });
     }
 
     pub fn decide(&mut self, decision: AuthDecision) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tollgate_client::dial::{Dial, Failure, Options, Passed};
 
-use super::eap::EapArguments;
+use super::ppp::PppArguments;
 use super::security::{self, SecurityArguments};
 use super::{Method, key_log};
 
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "ms-chap-v2")]
     auth: Method,
     #[command(flatten)]
-    eap: EapArguments,
+    ppp: PppArguments,
     /// Ping the server's inner address so often.
     #[arg(long, value_name = "N", default_value_t = 0)]
     ping: u16,
@@ -125,7 +125,7 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
         user: arguments.user.clone().into_bytes(),
         password,
         method: arguments.auth.protocol(),
-        ppp: arguments.eap.options()?,
+        ppp: arguments.ppp.options()?,
         tunnel_secret,
         security,
         keys: arguments.key_log.as_deref().map(key_log::open).transpose()?,

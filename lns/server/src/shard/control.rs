@@ -233,6 +233,7 @@ impl Shard {
             context: Arc::new(context),
             tunnel_group,
             stage: Stage::Negotiating,
+            encryption: None,
             ending: None,
         });
         self.by_key.insert(key, token);
@@ -284,6 +285,14 @@ impl Shard {
                 if let Some(more) = self.quiet.may_log("ppp", now) {
                     warn!(session = id, more, "{text}");
                 }
+            }
+            LinkEvent::Encrypted { send, receive } => {
+                debug!(session = id, %send, %receive, "encrypted");
+                session.encryption = Some(if send == receive {
+                    send.to_string()
+                } else {
+                    format!("{send} out, {receive} in")
+                });
             }
             LinkEvent::Up(addresses) => self.go_live(now, token, &addresses),
             LinkEvent::Down(reason) => {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tollgate_l2tp::MAX_DATA_HEADER;
 use tollgate_policy::filter::Direction;
-use tollgate_ppp::{clamp_mss, ipv4_payload, is_well_formed};
+use tollgate_ppp::{Unsealed, clamp_mss, ipv4_payload, is_well_formed};
 use tracing::warn;
 
 use super::Shard;
@@ -37,11 +37,13 @@ pub(super) struct DataCounters {
     pub(super) too_big: u64,
     /// Frames that are not PPP as the RFC has it.
     pub(super) ppp_malformed: u64,
+    /// Packets of an encrypted session that came in clear, late, or after a loss that makes them unreadable.
+    pub(super) mppe_dropped: u64,
 }
 
 impl DataCounters {
     /// Each count with its name.
-    pub(super) fn values(&self) -> [(&'static str, u64); 10] {
+    pub(super) fn values(&self) -> [(&'static str, u64); 11] {
         [
             ("data-unusable", self.unusable),
             ("l2tp-without-ipsec", self.without_ipsec),
@@ -53,6 +55,7 @@ impl DataCounters {
             ("data-malformed", self.malformed),
             ("data-too-big", self.too_big),
             ("ppp-malformed", self.ppp_malformed),
+            ("mppe-dropped", self.mppe_dropped),
         ]
     }
 }
@@ -83,10 +86,21 @@ impl Shard {
                 return self.control_frame(now, token, frame);
             }
         };
-        let Some(payload) = ipv4_payload(frame).map(<[u8]>::len) else {
-            return self.control_frame(now, token, frame);
+        let start = if session.link.encrypts() {
+            match session.link.unseal(now, frame) {
+                Unsealed::Ipv4(range) => range.start,
+                Unsealed::Control => return self.control_frame(now, token, frame),
+                Unsealed::Nothing => {
+                    self.counters.mppe_dropped += 1;
+                    return self.drive(now, token);
+                }
+            }
+        } else {
+            let Some(payload) = ipv4_payload(frame).map(<[u8]>::len) else {
+                return self.control_frame(now, token, frame);
+            };
+            frame.len() - payload
         };
-        let start = frame.len() - payload;
         let Some(length) = ipv4_length(&frame[start..]) else {
             self.counters.malformed += 1;
             return;
@@ -218,8 +232,10 @@ impl Shard {
 
     /// Wraps a packet for its client and queues it.
     fn send_packet(&mut self, now: Instant, token: u32, packet: &[u8]) {
-        let session = &self.sessions[token as usize];
-        let ppp = session.link.ipv4_header();
+        let session = &mut self.sessions[token as usize];
+        let link = &mut session.link;
+        let encrypts = link.encrypts();
+        let ppp = if encrypts { link.sealed_header() } else { link.ipv4_header() };
         let mut l2tp = [0; MAX_DATA_HEADER];
         let Some((length, path)) =
             self.endpoint.data_header(session.key, ppp.len() + packet.len(), &mut l2tp)
@@ -227,6 +243,8 @@ impl Shard {
             return;
         };
         let parts = [&l2tp[..length], ppp, packet];
-        self.links.send(now, &mut self.ipsec, &path, &parts);
+        self.links.send_with(now, &mut self.ipsec, &path, &parts, |datagram| {
+            !encrypts || link.seal(&mut datagram[length..])
+        });
     }
 }

@@ -60,7 +60,7 @@ impl Shard {
         let decision = match decision {
             Decision::Accept { message, network, grant } => {
                 session.stage = Stage::Granted(grant);
-                AuthDecision::Accept { message, network }
+                AuthDecision::Accept { message, network, encryption: None }
             }
             Decision::Reject { message, code, retry } => AuthDecision::Reject { message, code, retry },
             Decision::Unavailable { message } => {
@@ -85,7 +85,7 @@ impl Shard {
             }
         };
         let address = grant.lease.address();
-        let mtu = session.link.peer_mru().min(grant.policy.mtu.unwrap_or(u16::MAX));
+        let mtu = session.link.mtu().min(grant.policy.mtu.unwrap_or(u16::MAX));
         let live = Box::new(Live {
             address,
             host_route: !self.shared.pools.covers(address),
@@ -277,6 +277,7 @@ pub(super) fn ending_of_link(reason: &DownReason) -> Ending {
             TerminateCause::UserError
         }
         DownReason::PeerTerminated { .. } => TerminateCause::UserRequest,
+        DownReason::NotEncrypted(_) => TerminateCause::UserError,
         DownReason::AuthenticationFailed | DownReason::MethodRefused { .. } | DownReason::PeerRejected(_) => {
             TerminateCause::UserError
         }

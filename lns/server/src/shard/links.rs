@@ -77,13 +77,27 @@ impl Links {
         path: &Path,
         parts: &[&[u8]],
     ) {
+        self.send_with(now, ipsec, path, parts, |_| true);
+    }
+
+    /// The same, with a last hand laid on the datagram where it lies; false from it, and nothing goes out.
+    pub(super) fn send_with(
+        &mut self,
+        now: std::time::Instant,
+        ipsec: &mut Endpoint,
+        path: &Path,
+        parts: &[&[u8]],
+        finish: impl FnOnce(&mut [u8]) -> bool,
+    ) {
         match path.association {
             None => {
                 if let Some(port) = &mut self.plain {
-                    port.push(path.local, path.remote, |buffer| lay_out(buffer, 0, parts).unwrap_or(0));
+                    port.push(path.local, path.remote, |buffer| {
+                        lay_out(buffer, 0, parts).filter(|end| finish(&mut buffer[..*end])).unwrap_or(0)
+                    });
                 }
             }
-            Some(id) => self.send_sealed(now, ipsec, AssociationId(id), parts),
+            Some(id) => self.send_sealed(now, ipsec, AssociationId(id), parts, finish),
         }
     }
 
@@ -104,13 +118,16 @@ impl Links {
         ipsec: &mut Endpoint,
         id: AssociationId,
         parts: &[&[u8]],
+        finish: impl FnOnce(&mut [u8]) -> bool,
     ) {
         let Some(head) = ipsec.head_length(id) else { return };
         let Some(route) = ipsec.route(id) else { return };
         let port = if route.nat_t { &mut self.nat_t } else { &mut self.esp };
         let Some(port) = port else { return };
         port.push(route.local, route.remote, |buffer| {
-            let Some(end) = lay_out(buffer, head, parts) else { return 0 };
+            let Some(end) = lay_out(buffer, head, parts).filter(|end| finish(&mut buffer[head..*end])) else {
+                return 0;
+            };
             // The packet begins where the free octets do.
             ipsec.seal(now, id, buffer, head..end).map_or(0, |(packet, _)| packet.end)
         });

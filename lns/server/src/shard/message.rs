@@ -98,6 +98,9 @@ pub(crate) struct SessionReport {
     pub(crate) group_policy: Option<String>,
     pub(crate) server: Option<String>,
     pub(crate) method: Option<String>,
+    /// How MPPE encrypts it.
+    #[serde(default)]
+    pub(crate) encryption: Option<String>,
     /// Seconds since the session began.
     pub(crate) duration: u64,
     /// Seconds since its last packet.

@@ -63,6 +63,7 @@ impl Shard {
             group_policy: grant.map(|grant| grant.policy.group_policy.clone()),
             server: grant.map(|grant| grant.server.clone()),
             method: grant.map(|grant| grant.method.to_string()),
+            encryption: session.encryption.clone().filter(|_| session.link.encrypts()),
             duration: now.saturating_duration_since(live.map_or(session.born, |live| live.since)).as_secs(),
             idle: live.map(|live| now.saturating_duration_since(live.last_packet).as_secs()),
             octets_in: traffic.input_octets,

@@ -25,6 +25,8 @@ pub(super) struct Session {
     /// The tunnel group in which the call arrived; its login may choose another.
     pub(super) tunnel_group: Arc<str>,
     pub(super) stage: Stage,
+    /// What MPPE agreed on.
+    pub(super) encryption: Option<String>,
     /// Why we are ending it, once we are.
     pub(super) ending: Option<Ending>,
 }

@@ -73,6 +73,9 @@ impl Authenticator {
         }
         let mut chap = Self::new(flavour, config, shared);
         chap.identifier = identifier;
+        for (to, from) in chap.challenge.iter_mut().zip(challenge) {
+            *to = *from;
+        }
         chap.state = State::Pending;
         chap.response = Some(Response { identifier, data: encode_value(value, name) });
         shared.event(Event::Authenticate(AuthRequest { name: name.to_vec(), proof }));
@@ -230,6 +233,14 @@ impl Authenticator {
                 Step::Wait
             }
             Some(_) | None => Step::Wait,
+        }
+    }
+
+    /// Part of the keys that MS-CHAPv1 leaves. A failure with `R=1` puts the next challenge in the place of this one.
+    pub(crate) fn ms_chap_v1_challenge(&self) -> Option<[u8; 8]> {
+        match self.flavour {
+            Flavour::MsV1 => self.challenge.first_chunk().copied(),
+            Flavour::Md5 | Flavour::MsV2 => None,
         }
     }
 

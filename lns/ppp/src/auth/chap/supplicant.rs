@@ -8,11 +8,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tollgate_mschap::{Direction, nt_password_hash};
+
 use super::{CHALLENGE, FAILURE, Flavour, RESPONSE, SUCCESS, encode_value, md5_response, parse_value};
 use crate::auth::{Step, mschap_error, mschap_v1, mschap_v2};
 use crate::frame::{Packet, Protocol};
 use crate::shared::Shared;
-use crate::{ClientConfig, DownReason, Event, Phase};
+use crate::{ClientConfig, DownReason, Event, MppeStartKeys, Phase};
 
 /// Answers that are kept at the most.
 const MOST_ANSWERS: usize = 3;
@@ -36,6 +38,18 @@ struct Answer {
     challenge: Vec<u8>,
     data: Vec<u8>,
     exchange: Option<mschap_v2::Exchange>,
+    standing: Standing,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It waits for its verdict.
+    Open,
+    /// The verdict was on another: only a late copy of its challenge can come now.
+    Over,
+    /// It let us in.
+    Accepted,
 }
 
 impl Supplicant {
@@ -62,7 +76,8 @@ impl Supplicant {
     /// The answer that a verdict with this identifier is on, while verdicts are awaited.
     fn judged(&self, identifier: u8) -> Option<&Answer> {
         self.timer?;
-        self.answers.iter().rev().find(|answer| answer.identifier == identifier)
+        let mut open = self.answers.iter().rev().filter(|answer| answer.standing == Standing::Open);
+        open.find(|answer| answer.identifier == identifier)
     }
 
     fn receive_challenge(&mut self, now: Instant, packet: Packet<'_>, shared: &mut Shared) {
@@ -77,7 +92,7 @@ impl Supplicant {
         if let Some(answer) = known {
             // The same answer again: with MS-CHAPv2 another one could not be proven by the same Success. And none to
             // a late copy of a challenge whose answer has been judged.
-            if self.timer.is_some() {
+            if answer.standing == Standing::Open {
                 shared.send(Protocol::CHAP, RESPONSE, answer.identifier, &answer.data);
             }
             return;
@@ -87,10 +102,6 @@ impl Supplicant {
             return;
         };
         shared.send(Protocol::CHAP, RESPONSE, answer.identifier, &answer.data);
-        if self.timer.is_none() {
-            // What was judged is over now that the server asks for more.
-            self.answers.clear();
-        }
         if self.answers.len() >= MOST_ANSWERS {
             self.answers.remove(0);
         }
@@ -116,21 +127,24 @@ impl Supplicant {
             }
         };
         let data = encode_value(&value, &config.user);
-        Some(Answer { identifier, challenge: challenge.to_vec(), data, exchange })
+        Some(Answer { identifier, challenge: challenge.to_vec(), data, exchange, standing: Standing::Open })
     }
 
     fn repeat(&mut self, now: Instant, shared: &mut Shared) {
         self.attempt = self.attempt.saturating_add(1);
         self.timer = Some(now + shared.timers.interval(self.attempt));
-        for answer in &self.answers {
+        for answer in self.answers.iter().filter(|answer| answer.standing == Standing::Open) {
             shared.send(Protocol::CHAP, RESPONSE, answer.identifier, &answer.data);
         }
     }
 
-    /// The verdict has been had: of the answers only the copies of their challenges matter from here on.
-    fn settle(&mut self, identifier: u8) {
+    /// The verdict has been had: of the answers only the copies of their challenges matter from here on. Answered anew,
+    /// such a copy would be met with the Success of the first answer, which proves nothing of the second.
+    fn settle(&mut self, identifier: u8, verdict: Standing) {
         self.timer = None;
-        self.answers.retain(|answer| answer.identifier == identifier);
+        for answer in self.answers.iter_mut().filter(|answer| answer.standing == Standing::Open) {
+            answer.standing = if answer.identifier == identifier { verdict } else { Standing::Over };
+        }
     }
 
     fn receive_success(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
@@ -145,7 +159,7 @@ impl Supplicant {
             (Flavour::MsV2, None) => return Step::Failed(DownReason::ServerUnproven),
             (Flavour::Md5 | Flavour::MsV1, _) => packet.data.to_vec(),
         };
-        self.settle(packet.identifier);
+        self.settle(packet.identifier, Standing::Accepted);
         if self.passed {
             return Step::Wait;
         }
@@ -156,7 +170,7 @@ impl Supplicant {
 
     /// There is but one password, so that an invitation to try again is told and not taken up.
     fn receive_failure(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
-        self.settle(packet.identifier);
+        self.settle(packet.identifier, Standing::Over);
         let failure = match self.flavour {
             Flavour::Md5 => mschap_error::Failure { code: None, retry: false, message: packet.data.to_vec() },
             Flavour::MsV1 | Flavour::MsV2 => mschap_error::decode(packet.data),
@@ -164,6 +178,24 @@ impl Supplicant {
         let mschap_error::Failure { code, retry, message } = failure;
         shared.event(Event::AuthenticationFailed { message, code, retry });
         Step::Failed(DownReason::AuthenticationFailed)
+    }
+
+    /// What the answer that was judged leaves for MPPE. Of MS-CHAPv1 the short keys are missing: they come from the LAN
+    /// Manager hash, which is never made here.
+    pub(crate) fn keys(&self) -> Option<(MppeStartKeys, Option<[u8; 8]>)> {
+        let answer = self.answers.iter().rev().find(|answer| answer.standing == Standing::Accepted)?;
+        match self.flavour {
+            Flavour::Md5 => None,
+            Flavour::MsV1 => {
+                let nt = *nt_password_hash(&self.config.password).hash_again().as_bytes();
+                let challenge = answer.challenge.first_chunk().copied();
+                Some((MppeStartKeys::Symmetric { lm: [0; 8], nt }, challenge))
+            }
+            Flavour::MsV2 => {
+                let exchange = answer.exchange.as_ref()?;
+                Some((exchange.start_keys(&self.config.password, Direction::ClientToServer), None))
+            }
+        }
     }
 
     pub(crate) fn timer(&self) -> Option<Instant> {

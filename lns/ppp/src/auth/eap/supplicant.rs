@@ -166,7 +166,6 @@ impl Supplicant {
     }
 
     /// The keys that the login left for MPPE.
-    #[cfg_attr(not(test), expect(dead_code, reason = "until MPPE is negotiated"))]
     pub(crate) fn keys(&self) -> Option<MppeStartKeys> {
         self.method.as_ref().and_then(|method| method.keys())
     }
