@@ -229,6 +229,21 @@ fn links() {
         &[&[1], &asked[..], &challenge, &refusal, &packet(4, 5, &[])].concat(),
     );
     write("eap_packets", "client-md5", &[&[1], &notice[..], &expanded, &md5, &packet(3, 4, &[])].concat());
+    let sealed = |bits: u8, count: u8| {
+        let frame = [&[0xFF, 0x03, 0x00, 0xFD, bits, count][..], &[0x5A; 24]].concat();
+        [&[12, frame.len() as u8][..], &frame].concat()
+    };
+    let reset = packet(14, 3, &[]);
+    let flow = [sealed(0x90, 0), sealed(0x90, 1), sealed(0x90, 5), sealed(0x90, 2), reset].concat();
+    let again = packet(1, 9, &[18, 6, 1, 0, 0, 0xE0]);
+    let loss =
+        [sealed(0x10, 0), sealed(0x10, 2), sealed(0x90, 3), sealed(0x90, 255), again, vec![GRANT, WAIT]]
+            .concat();
+    let refusals = [packet(4, OWN, &[18, 6, 1, 0, 0, 0x40]), packet(5, 4, &[])].concat();
+    for (name, choice) in [("required", 0), ("allowed", 1), ("stateful", 2)] {
+        write("mppe_packets", name, &[&[choice], &flow[..], &loss].concat());
+        write("mppe_packets", &format!("{name}-refused"), &[&[choice], &refusals[..]].concat());
+    }
     let address = [3, 6, 0, 0, 0, 0, 129, 6, 0, 0, 0, 0, 130, 6, 0, 0, 0, 0];
     let wanted = [3, 6, 10, 4, 5, 17, 129, 6, 10, 0, 0, 53];
     let ask = [packet(1, 1, &address), packet(1, 2, &wanted), vec![GRANT, WAIT], packet(5, 3, &[])].concat();

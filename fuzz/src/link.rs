@@ -3,6 +3,7 @@
 //! - nobody gets in without a decision in his favour;
 //! - [`Event::Down`] comes once;
 //! - every frame that goes out is whole and no longer than the peer takes;
+//! - where encryption is required, nothing passes without it;
 //! - a link that is neither up nor dead has a timer, and left alone ends by itself.
 
 use std::collections::HashMap;
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use tollgate_ppp::AuthProtocol::{ChapMd5, Eap, MsChapV1, MsChapV2, Pap};
 use tollgate_ppp::{
-    AuthDecision, AuthProtocol, ClientConfig, CloseReason, Event, Link, Network, Phase, ProxyAuth, ProxyLcp,
-    ServerConfig,
+    AuthDecision, AuthProtocol, ClientConfig, CloseReason, Encryption, Event, Link, MppeStartKeys,
+    MppeStrengths, Network, Phase, ProxyAuth, ProxyLcp, ServerConfig, Unsealed,
 };
 use tollgate_sansio::Entropy;
 use zeroize::Zeroizing;
@@ -25,6 +26,7 @@ pub const PAP: u16 = 0xC023;
 pub const CHAP: u16 = 0xC223;
 pub const IPCP: u16 = 0x8021;
 pub const EAP: u16 = 0xC227;
+pub const CCP: u16 = 0x80FD;
 
 /// Methods in every order of preference that matters.
 pub const ALL: [AuthProtocol; 5] = [MsChapV2, MsChapV1, ChapMd5, Pap, Eap];
@@ -42,6 +44,8 @@ pub struct Peer {
     asked: usize,
     accepted: bool,
     down: bool,
+    /// What a login brings with it.
+    encryption: Option<Encryption>,
 }
 
 fn network() -> Network {
@@ -89,7 +93,15 @@ impl Peer {
             asked: 0,
             accepted: !server,
             down: false,
+            encryption: None,
         }
+    }
+
+    /// A login that is let in has to encrypt, or may.
+    pub fn encrypt(&mut self, required: bool, stateful_allowed: bool) {
+        let keys = MppeStartKeys::Asymmetric { send: [1; 16], receive: [2; 16] };
+        let strengths = MppeStrengths::ALL;
+        self.encryption = Some(Encryption { required, strengths, stateful_allowed, keys });
     }
 
     pub fn start(&mut self) {
@@ -122,6 +134,14 @@ impl Peer {
         options.extend_from_slice(authentication);
         self.packet(LCP, 1, 1, &options);
         self.grant(LCP);
+    }
+
+    /// Opens IPCP and CCP.
+    pub fn open_network(&mut self, mppe: u32) {
+        self.packet(IPCP, 1, 1, &[3, 6, 10, 4, 5, 17]);
+        self.grant(IPCP);
+        self.packet(CCP, 1, 1, &[&[18, 6][..], &mppe.to_be_bytes()].concat());
+        self.grant(CCP);
     }
 
     /// Lets the client in by PAP.
@@ -159,10 +179,25 @@ impl Peer {
     }
 
     pub fn frame(&mut self, frame: &[u8]) {
-        if !self.down {
-            self.link.handle_frame(self.now, frame);
-            self.settle();
+        if self.down {
+            return;
         }
+        if self.link.encrypts() {
+            let mut octets = frame.to_vec();
+            match self.link.unseal(self.now, &mut octets) {
+                Unsealed::Ipv4(packet) => assert!(octets.get(packet).is_some()),
+                Unsealed::Nothing => {}
+                Unsealed::Control => self.link.handle_frame(self.now, frame),
+            }
+            let header = self.link.sealed_header();
+            let mut octets = [header, &frame[..frame.len().min(100)]].concat();
+            if self.link.seal(&mut octets) {
+                assert_eq!(octets[header.len() - 4] & 0x70, 0x10, "encrypted and not compressed");
+            }
+        } else {
+            self.link.handle_frame(self.now, frame);
+        }
+        self.settle();
     }
 
     fn decide(&mut self, kind: u8) {
@@ -180,7 +215,11 @@ impl Peer {
             }
             0 => {
                 self.accepted = true;
-                AuthDecision::Accept { message: b"Welcome".to_vec(), network: network(), encryption: None }
+                AuthDecision::Accept {
+                    message: b"Welcome".to_vec(),
+                    network: network(),
+                    encryption: self.encryption.clone(),
+                }
             }
             1 => AuthDecision::Reject { message: b"no".to_vec(), code: 691, retry: true },
             2 => AuthDecision::Reject { message: vec![b'n'; 300], code: 647, retry: false },
@@ -207,6 +246,7 @@ impl Peer {
                 5 | 6 => PAP,
                 7 | 8 => CHAP,
                 9..=12 => IPCP,
+                13 => CCP,
                 _ => script.number(),
             });
             match step & 0x0F {
@@ -270,11 +310,16 @@ impl Peer {
                     self.asked += 1;
                     self.accepted = false;
                 }
-                Event::Up(_) => assert!(self.accepted, "up without a decision"),
+                Event::Up(_) => {
+                    assert!(self.accepted, "up without a decision");
+                    let required = self.encryption.as_ref().is_some_and(|encryption| encryption.required);
+                    assert!(!required || self.link.encrypts(), "up in clear");
+                }
                 Event::Down(_) => self.down = true,
                 Event::LcpOpened { peer_mru, .. } => assert!(peer_mru <= 1500),
                 Event::Authenticated { .. }
                 | Event::AuthenticationFailed { .. }
+                | Event::Encrypted { .. }
                 | Event::Identification(_)
                 | Event::Warning(_) => {}
             }
@@ -298,7 +343,7 @@ impl Peer {
         assert_eq!(length + 2, packet.len(), "the length of {frame:02x?}");
         assert!(length <= 1500, "a packet of {length} octets");
         self.last.insert(protocol, *identifier);
-        if *code == 1 && matches!(protocol, LCP | IPCP) {
+        if *code == 1 && matches!(protocol, LCP | IPCP | CCP) {
             self.requests.insert(protocol, (*identifier, packet[6..].to_vec()));
         }
     }
