@@ -4,5 +4,6 @@
 
 pub mod bench;
 pub mod dial;
+pub mod eap;
 pub mod ip;
 pub mod secure;
