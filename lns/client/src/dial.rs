@@ -3,6 +3,7 @@
 
 mod diagnosis;
 mod engine;
+mod traffic;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

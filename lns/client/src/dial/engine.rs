@@ -12,13 +12,10 @@ use tollgate_l2tp::{
     CallDisconnect, CdnResult, Config, Endpoint, Event as TunnelEvent, IdSpace, IncomingCall,
     MAX_DATA_HEADER, Path, Received, Role, SessionKey, StopResult, TunnelId, TunnelStop,
 };
-use tollgate_ppp::{
-    Addresses, ClientConfig, CloseReason, DownReason, Event as LinkEvent, Link, Unsealed, ipv4_payload,
-};
+use tollgate_ppp::{Addresses, ClientConfig, CloseReason, DownReason, Event as LinkEvent, Link};
 use tollgate_sansio::Entropy;
 
 use super::{Failure, KeyTaker, Options, Passed, Stage, diagnosis};
-use crate::ip::{self, Echo};
 use crate::secure::Secure;
 
 /// A call that is up.
@@ -26,11 +23,11 @@ pub struct Dial {
     socket: UdpSocket,
     secure: Option<Secure>,
     association: Option<AssociationId>,
-    path: Path,
+    pub(super) path: Path,
     endpoint: Endpoint,
     tunnel: Option<TunnelId>,
-    key: Option<SessionKey>,
-    link: Option<Link>,
+    pub(super) key: Option<SessionKey>,
+    pub(super) link: Option<Link>,
     entropy: Entropy,
     ppp: Arc<ClientConfig>,
     stage: Stage,
@@ -38,12 +35,12 @@ pub struct Dial {
     /// What the server said last when it refused.
     said: Option<String>,
     method: Option<String>,
-    addresses: Option<Addresses>,
+    pub(super) addresses: Option<Addresses>,
     /// How MPPE encrypts.
     encryption: Option<String>,
     /// Packets that came through the tunnel.
-    packets: VecDeque<Vec<u8>>,
-    ended: Option<Failure>,
+    pub(super) packets: VecDeque<Vec<u8>>,
+    pub(super) ended: Option<Failure>,
     link_down: bool,
     keys: Option<KeyTaker>,
 }
@@ -171,43 +168,6 @@ impl Dial {
         self.ended.as_ref()
     }
 
-    /// Pings an inner address; gives the round trip, `None` when no answer came in time.
-    pub fn ping(&mut self, to: Ipv4Addr, sequence: u16, limit: Duration) -> Option<Duration> {
-        let from = self.addresses?.local;
-        let echo = Echo { identifier: self.path.local.port(), sequence };
-        let began = Instant::now();
-        self.send(&ip::ping(from, to, echo, 56));
-        self.receive(began + limit, |packet| ip::echo_reply(packet) == Some((to, echo)))?;
-        Some(began.elapsed())
-    }
-
-    /// Sends an inner packet.
-    pub fn send(&mut self, packet: &[u8]) {
-        let (Some(key), Some(link)) = (self.key, &mut self.link) else { return };
-        let encrypts = link.encrypts();
-        let mut frame = if encrypts { link.sealed_header() } else { link.ipv4_header() }.to_vec();
-        frame.extend_from_slice(packet);
-        if encrypts && !link.seal(&mut frame) {
-            return;
-        }
-        self.send_frame(key, &frame);
-    }
-
-    /// The next inner packet that `wanted` accepts; others are dropped.
-    pub fn receive(&mut self, deadline: Instant, mut wanted: impl FnMut(&[u8]) -> bool) -> Option<Vec<u8>> {
-        loop {
-            while let Some(packet) = self.packets.pop_front() {
-                if wanted(&packet) {
-                    return Some(packet);
-                }
-            }
-            if self.ended.is_some() || Instant::now() >= deadline {
-                return None;
-            }
-            self.step(deadline, &mut |_| ());
-        }
-    }
-
     /// Keeps the call alive until the time is over; false when it ended before.
     pub fn hold(&mut self, deadline: Instant) -> bool {
         while Instant::now() < deadline && self.ended.is_none() {
@@ -254,7 +214,7 @@ impl Dial {
     }
 
     /// Waits for one datagram or one timer, at most until `deadline`.
-    fn step(&mut self, deadline: Instant, passed: &mut dyn FnMut(&Passed)) {
+    pub(super) fn step(&mut self, deadline: Instant, passed: &mut dyn FnMut(&Passed)) {
         self.pump_telling(passed);
         let now = Instant::now();
         let timers = [
@@ -345,26 +305,7 @@ impl Dial {
         }
     }
 
-    fn receive_frame(&mut self, now: Instant, frame: &mut [u8]) {
-        let Some(link) = &mut self.link else { return };
-        if link.is_up() && link.encrypts() {
-            match link.unseal(now, frame) {
-                Unsealed::Ipv4(packet) => self.packets.push_back(frame[packet].to_vec()),
-                Unsealed::Control => link.handle_frame(now, frame),
-                Unsealed::Nothing => {}
-            }
-            return;
-        }
-        match ipv4_payload(frame) {
-            Some(packet) if link.is_up() => {
-                link.note_traffic(now);
-                self.packets.push_back(packet.to_vec());
-            }
-            Some(_) | None => link.handle_frame(now, frame),
-        }
-    }
-
-    fn send_frame(&mut self, key: SessionKey, frame: &[u8]) {
+    pub(super) fn send_frame(&mut self, key: SessionKey, frame: &[u8]) {
         let mut header = [0; MAX_DATA_HEADER];
         if let Some((length, _)) = self.endpoint.data_header(key, frame.len(), &mut header) {
             self.transmit(&[&header[..length], frame]);

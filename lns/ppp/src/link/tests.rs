@@ -1,8 +1,8 @@
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::Network;
 use crate::frame::{self, Packet};
+use crate::{AuthDecision, Network};
 
 /// What an idle open link may take in all, in octets.
 const BUDGET: usize = 1024;
