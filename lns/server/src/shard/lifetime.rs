@@ -116,6 +116,7 @@ impl Shard {
             address = %addresses.peer,
             server = live.grant.server,
             method = %live.grant.method,
+            encryption = session.encryption.as_deref().unwrap_or("none"),
             peer = session.context.calling_station_id,
             session = session.context.acct_session_id,
             "session started",
