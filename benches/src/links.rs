@@ -26,7 +26,10 @@ pub fn set_up(
         }
         while let Some(event) = server.poll_event() {
             if matches!(event, Event::Authenticate(_)) {
-                server.authenticated(now, AuthDecision::Accept { message: Vec::new(), network: network(), encryption: None });
+                server.authenticated(
+                    now,
+                    AuthDecision::Accept { message: Vec::new(), network: network(), encryption: None },
+                );
                 moved = true;
             }
         }

@@ -239,7 +239,11 @@ fn only_the_response_that_is_waited_for_is_handed_over_and_only_once() {
             timeout: Some(Duration::from_secs(30)),
         },
     );
-    assert_eq!(sent(&mut pair), std::slice::from_ref(&next), "it goes out untouched, under its own identifier");
+    assert_eq!(
+        sent(&mut pair),
+        std::slice::from_ref(&next),
+        "it goes out untouched, under its own identifier"
+    );
     assert_eq!(give(&mut pair, &identity), [], "the Response to an earlier Request");
     pair.server.link.handle_timeout(now + Duration::from_secs(29));
     assert_eq!(sent(&mut pair).len(), 0, "the server's own timer counts");
