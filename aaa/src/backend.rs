@@ -36,6 +36,12 @@ pub trait Backend: Send + Sync {
     /// Its row of the type matrix.
     fn server_type(&self) -> ServerType;
 
+    /// How long [`Self::authenticate`] may take, 1 to 300 seconds. The group gives up a moment later, so that a backend
+    /// which keeps its own clock can say what it waited for. `None`: it waits for nobody.
+    fn timeout(&self) -> Option<Duration> {
+        None
+    }
+
     /// Asks once, with whatever retransmission the protocol has. Silence is [`Verdict::Unavailable`].
     ///
     /// Verdicts and round trips are counted by the group; a backend counts what only it sees: retransmissions,

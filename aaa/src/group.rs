@@ -17,6 +17,7 @@ pub use status::{GroupStatus, ServerState, ServerStatus};
 
 use crate::accounting::{AccountingError, Record};
 use crate::backend::{AuthRequest, Backend, Counters};
+use crate::layer::Layer;
 use crate::matrix::ServerType;
 use crate::verdict::{Unavailable, Verdict};
 use health::{Change, Health, Turn};
@@ -167,7 +168,7 @@ impl ServerGroup {
         let counters = member.backend.counters();
         Counters::count(&counters.requests);
         let begun = Instant::now();
-        let verdict = member.backend.authenticate(request).await;
+        let verdict = within_timeout(member, request).await;
         counters.note_verdict(&verdict, begun.elapsed());
         match &verdict {
             Verdict::Accept(_) | Verdict::Reject(_) | Verdict::Challenge(_) => turn.answered(),
@@ -258,7 +259,7 @@ impl ServerGroup {
         } else {
             format!("every server of group {} has failed", self.name())
         };
-        Unavailable { why }
+        Unavailable::new(Layer::Connection, why)
     }
 
     fn take_turn(&self, duty: Duty, index: usize) -> Option<HeldTurn<'_>> {
@@ -312,6 +313,18 @@ impl ServerGroup {
     pub fn status(&self) -> GroupStatus {
         status::of(self)
     }
+}
+
+/// After the backend's own timeout, so that its words are heard.
+const GRACE: Duration = Duration::from_millis(500);
+
+async fn within_timeout(member: &Member, request: &AuthRequest<'_>) -> Verdict {
+    let question = member.backend.authenticate(request);
+    let Some(limit) = member.backend.timeout() else { return question.await };
+    tokio::time::timeout(limit + GRACE, question).await.unwrap_or_else(|_| {
+        let why = format!("{} gave no verdict within {} s", member.address, limit.as_secs());
+        Verdict::Unavailable(Unavailable::new(Layer::Protocol, why))
+    })
 }
 
 fn decided(verdict: Verdict, member: &Member, begun: Instant) -> GroupAnswer {

@@ -15,7 +15,9 @@ pub mod accounting;
 mod backend;
 mod credentials;
 mod group;
+mod layer;
 pub mod matrix;
+pub mod pool;
 mod request;
 mod router;
 mod secret;
@@ -30,6 +32,7 @@ pub use group::{
     AccountingMode, GroupAnswer, GroupSettings, GroupStatus, Reactivation, ServerGroup, ServerState,
     ServerStatus,
 };
+pub use layer::Layer;
 pub use matrix::{AuthMethod, MatrixCell, ServerType};
 pub use request::{LoginRequest, SessionContext};
 pub use router::{LoginOutcome, Router, TunnelGroupRoute};

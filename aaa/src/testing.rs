@@ -10,6 +10,7 @@ use crate::accounting::{AccountingError, Authentic, Record, RecordKind, Traffic}
 use crate::backend::{AuthRequest, Backend, Counters};
 use crate::credentials::Credentials;
 use crate::group::{AccountingMode, GroupSettings, Reactivation, ServerGroup};
+use crate::layer::Layer;
 use crate::matrix::{AuthMethod, ServerType};
 use crate::request::{LoginRequest, SessionContext};
 use crate::secret::Secret;
@@ -85,10 +86,17 @@ impl Backend for Scripted {
         match self.act() {
             Act::Accept => Verdict::Accept(Box::default()),
             Act::Reject => Verdict::Reject(Reject::new(RejectReason::ServerRejected)),
-            Act::Challenge => Verdict::Challenge(Challenge { state: vec![1], message: "token".to_owned() }),
+            Act::Challenge => Verdict::Challenge(Challenge {
+                state: vec![1],
+                message: "token".to_owned(),
+                ..Challenge::default()
+            }),
             Act::Silent => {
                 tokio::time::sleep(TIMEOUT).await;
-                Verdict::Unavailable(Unavailable { why: format!("{} did not answer", self.name) })
+                Verdict::Unavailable(Unavailable::new(
+                    Layer::Connection,
+                    format!("{} did not answer", self.name),
+                ))
             }
         }
     }

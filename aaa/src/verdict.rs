@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crate::layer::Layer;
 use crate::matrix::{AuthMethod, MatrixCell};
 use crate::secret::Secret;
 use crate::username::NameError;
@@ -79,8 +80,10 @@ pub struct Attributes {
     pub tunneling_protocols: Option<u32>,
     /// `S=` and 40 hexadecimal digits (RFC 2759 section 5): the proof that the peer checks.
     pub ms_chap2_success: Option<Vec<u8>>,
-    /// Keys for MPPE (RFC 3078), kept for later.
+    /// Keys for MPPE (RFC 3078).
     pub mppe: Option<MppeKeys>,
+    /// The server's EAP-Success, to be passed on untouched.
+    pub eap: Option<Vec<u8>>,
 }
 
 /// Unwrapped MPPE key material (RFC 2548 sections 2.4.1 to 2.4.5).
@@ -115,6 +118,8 @@ pub struct Reject {
     pub message: String,
     /// The server's MS-CHAP-Error, or the one that the reason implies.
     pub ms_chap_error: Option<MsChapError>,
+    /// The server's EAP-Failure, to be passed on untouched.
+    pub eap: Option<Vec<u8>>,
 }
 
 impl Reject {
@@ -122,7 +127,7 @@ impl Reject {
     pub fn new(reason: RejectReason) -> Self {
         let message = reason.user_message();
         let ms_chap_error = Some(MsChapError::from_code(reason.ms_chap_code(), reason.may_retry()));
-        Self { reason, message, ms_chap_error }
+        Self { reason, message, ms_chap_error, eap: None }
     }
 
     /// Code for an MS-CHAP failure packet (RFC 2759 section 6).
@@ -173,9 +178,24 @@ pub enum RejectReason {
     /// The account's last day has passed.
     #[error("account expired")]
     Expired,
-    /// The password must be changed first.
+    /// The password is too old.
     #[error("password expired")]
     PasswordExpired,
+    /// An administrator wants the password changed before the first login.
+    #[error("password must be changed")]
+    PasswordMustChange,
+    /// Not from here.
+    #[error("not allowed from this workstation")]
+    RestrictedWorkstation,
+    /// The directory names several accounts for this user name.
+    #[error("the user name fits {0} accounts")]
+    AmbiguousUser(usize),
+    /// A directory takes an empty password for an anonymous bind and says yes to it.
+    #[error("an empty password is never sent to this kind of server")]
+    EmptyPassword,
+    /// The tunnel group wants two factors in the password field.
+    #[error("the password field holds no second factor: type the password, `{0}` and the code")]
+    SecondFactorMissing(char),
     /// Not at this hour.
     #[error("outside the allowed hours")]
     RestrictedHours,
@@ -250,8 +270,9 @@ impl RejectReason {
         match self {
             Self::RestrictedHours => 646,
             Self::Disabled | Self::Expired => 647,
-            Self::PasswordExpired => 648,
+            Self::PasswordExpired | Self::PasswordMustChange => 648,
             Self::NoDialinPermission
+            | Self::RestrictedWorkstation
             | Self::NotAllowed(_)
             | Self::MethodNotOffered { .. }
             | Self::LanManagerOnly
@@ -261,6 +282,9 @@ impl RejectReason {
             | Self::PasswordStorage { .. }
             | Self::CannotBeSent(_)
             | Self::UnknownUser
+            | Self::AmbiguousUser(_)
+            | Self::EmptyPassword
+            | Self::SecondFactorMissing(_)
             | Self::LockedOut
             | Self::BadName(_)
             | Self::UnknownTunnelGroup(_)
@@ -293,12 +317,35 @@ impl RejectReason {
             | Self::Disabled
             | Self::Expired
             | Self::PasswordExpired
+            | Self::PasswordMustChange
+            | Self::RestrictedWorkstation
+            | Self::AmbiguousUser(_)
+            | Self::EmptyPassword
+            | Self::SecondFactorMissing(_)
             | Self::RestrictedHours
             | Self::NoDialinPermission
             | Self::LockedOut
             | Self::ServerRejected
             | Self::ServerCode(_)
             | Self::UnusableAccept(_) => false,
+        }
+    }
+
+    /// The layer that refused.
+    pub fn layer(&self) -> Layer {
+        match self {
+            _ if self.is_configuration() => Layer::Configuration,
+            Self::UnusableAccept(_) => Layer::Protocol,
+            Self::Disabled
+            | Self::Expired
+            | Self::PasswordExpired
+            | Self::PasswordMustChange
+            | Self::RestrictedHours
+            | Self::RestrictedWorkstation
+            | Self::NoDialinPermission
+            | Self::LockedOut
+            | Self::AmbiguousUser(_) => Layer::Account,
+            _ => Layer::Password,
         }
     }
 
@@ -309,9 +356,16 @@ impl RejectReason {
             | Self::UnknownUser
             | Self::LockedOut
             | Self::PasswordStorage { .. }
+            | Self::AmbiguousUser(_)
+            | Self::EmptyPassword
             | Self::ServerRejected => "Login refused: wrong user name or password".into(),
             Self::Disabled | Self::Expired => "Login refused: this account is not active".into(),
             Self::PasswordExpired => "Login refused: the password has expired".into(),
+            Self::PasswordMustChange => "Login refused: the password must be changed first".into(),
+            Self::RestrictedWorkstation => "Login refused: not allowed from here".into(),
+            Self::SecondFactorMissing(separator) => {
+                format!("Login refused: type your password, {separator} and the code of your token")
+            }
             Self::RestrictedHours => "Login refused: not allowed at this hour".into(),
             Self::NoDialinPermission => "Login refused: this account may not dial in".into(),
             Self::NotAllowed(cell) => format!("Login refused: {cell}"),
@@ -330,20 +384,33 @@ impl RejectReason {
 }
 
 /// Another answer is wanted first (RFC 2865 section 4.4).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Challenge {
     /// To be returned with the answer, opaque.
     pub state: Vec<u8>,
     /// What to show the user.
     pub message: String,
+    /// The server's EAP-Request, to be passed on untouched.
+    pub eap: Option<Vec<u8>>,
+    /// How long the server waits for the answer: Session-Timeout in an Access-Challenge (RFC 3579 section 2.3).
+    pub timeout: Option<Duration>,
 }
 
 /// Nobody decided.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct Unavailable {
+    /// The layer at which it failed.
+    pub layer: Layer,
     /// For the log: which server, and what became of the question.
     pub why: String,
+}
+
+impl Unavailable {
+    /// `why` names the server and what became of the question.
+    pub fn new(layer: Layer, why: impl Into<String>) -> Self {
+        Self { layer, why: why.into() }
+    }
 }
 
 #[cfg(test)]

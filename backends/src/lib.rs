@@ -5,4 +5,6 @@
 )]
 
 pub mod local;
+pub mod net;
 pub mod radius;
+pub mod tls;

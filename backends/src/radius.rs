@@ -27,7 +27,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
 use tollgate_aaa::accounting::{AccountingError, Record};
 use tollgate_aaa::{
-    AuthMethod, AuthRequest, Backend, Counters, Reject, RejectReason, Secret, ServerType, Unavailable,
+    AuthMethod, AuthRequest, Backend, Counters, Layer, Reject, RejectReason, Secret, ServerType, Unavailable,
     Verdict,
 };
 
@@ -156,7 +156,7 @@ impl RadiusBackend {
         let mut authenticator = [0; 16];
         if self.random.fill(&mut authenticator).is_err() {
             let why = "the system has no random numbers".to_owned();
-            return Ok(Verdict::Unavailable(Unavailable { why }));
+            return Ok(Verdict::Unavailable(Unavailable::new(Layer::Configuration, why)));
         }
         let packet = match request::access_request(request, &self.nas, &authenticator, &self.key) {
             Ok(packet) => packet,
@@ -166,7 +166,7 @@ impl RadiusBackend {
         Ok(match Packet::parse(&answer) {
             Ok(packet) => answer::decode(&packet, method, &authenticator, &self.key),
             // It was sound when it came in.
-            Err(error) => Verdict::Unavailable(Unavailable { why: error.to_string() }),
+            Err(error) => Verdict::Unavailable(Unavailable::new(Layer::Protocol, error.to_string())),
         })
     }
 }
@@ -188,7 +188,7 @@ impl Backend for RadiusBackend {
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Verdict {
         match self.ask(request).await {
             Ok(verdict) => verdict,
-            Err(silence) => Verdict::Unavailable(Unavailable { why: silence.to_string() }),
+            Err(silence) => Verdict::Unavailable(Unavailable::new(silence.layer(), silence.to_string())),
         }
     }
 

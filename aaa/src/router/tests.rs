@@ -51,7 +51,7 @@ fn words(outcome: &LoginOutcome) -> String {
         Verdict::Accept(_) => "accept".to_owned(),
         Verdict::Reject(reject) => reject.reason.to_string(),
         Verdict::Challenge(_) => "challenge".to_owned(),
-        Verdict::Unavailable(Unavailable { why }) => why.clone(),
+        Verdict::Unavailable(Unavailable { why, .. }) => why.clone(),
     }
 }
 

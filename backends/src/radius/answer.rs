@@ -15,7 +15,7 @@ use radius::core::rfc2865::{
 };
 use radius::core::rfc2869::ACCT_INTERIM_INTERVAL_TYPE;
 use tollgate_aaa::{
-    Attributes, AuthMethod, Challenge, FramedAddress, Reject, RejectReason, Unavailable, Verdict,
+    Attributes, AuthMethod, Challenge, FramedAddress, Layer, Reject, RejectReason, Unavailable, Verdict,
 };
 
 use super::cisco::{self, Cisco, policy_of_class};
@@ -61,7 +61,10 @@ pub fn decode(
         },
         Code::AccessReject => Verdict::Reject(reject(packet, request_authenticator, key)),
         Code::AccessChallenge => Verdict::Challenge(challenge(packet)),
-        other => Verdict::Unavailable(Unavailable { why: format!("the server answered {}", other.string()) }),
+        other => Verdict::Unavailable(Unavailable::new(
+            Layer::Protocol,
+            format!("the server answered {}", other.string()),
+        )),
     }
 }
 
@@ -154,7 +157,7 @@ fn challenge(packet: &Packet<'_>) -> Challenge {
             _ => {}
         }
     }
-    Challenge { state, message: message.unwrap_or_default() }
+    Challenge { state, message: message.unwrap_or_default(), ..Challenge::default() }
 }
 
 /// Calls `take` with vendor, type and value of each sub-attribute (RFC 2865 section 5.26). Those of vendors that we do

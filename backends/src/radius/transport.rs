@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use radius::core::code::Code;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
-use tollgate_aaa::Counters;
+use tollgate_aaa::{Counters, Layer};
 use tracing::{info, warn};
 
 use super::packet::{self, Disbelief, Key, Required};
@@ -48,6 +48,16 @@ pub(super) enum Silence {
     Name { name: String, error: String },
     #[error("cannot open a socket towards {server}: {error}")]
     Socket { server: SocketAddr, error: String },
+}
+
+impl Silence {
+    pub(super) fn layer(&self) -> Layer {
+        match self {
+            Self::Name { .. } => Layer::NameResolution,
+            Self::Disbelieved { .. } => Layer::Secret,
+            Self::NoAnswer { .. } | Self::Busy(_) | Self::Socket { .. } => Layer::Connection,
+        }
+    }
 }
 
 pub(super) struct Transport {
