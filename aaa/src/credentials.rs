@@ -50,6 +50,13 @@ pub enum Credentials {
         /// Reserved, zero on the wire.
         flags: u8,
     },
+    /// RFC 3748, passed on untouched (RFC 3579).
+    Eap {
+        /// The peer's whole Response packet.
+        message: Vec<u8>,
+        /// State of the server's last challenge; empty in the first round.
+        state: Vec<u8>,
+    },
 }
 
 impl Credentials {
@@ -60,6 +67,7 @@ impl Credentials {
             Self::Chap { .. } => AuthMethod::Chap,
             Self::MsChapV1 { .. } => AuthMethod::MsChapV1,
             Self::MsChapV2 { .. } => AuthMethod::MsChapV2,
+            Self::Eap { .. } => AuthMethod::EapProxy,
         }
     }
 }
@@ -75,6 +83,7 @@ impl Zeroize for Credentials {
                 nt_response.zeroize();
             }
             Self::MsChapV2 { nt_response, .. } => nt_response.zeroize(),
+            Self::Eap { message, .. } => message.zeroize(),
         }
     }
 }

@@ -66,6 +66,8 @@ pub struct GroupAnswer {
     pub verdict: Verdict,
     /// The server that gave it.
     pub server: Option<String>,
+    /// Its place in the group, for the next round of a login in several.
+    pub(crate) member: Option<usize>,
     /// From the first question to the verdict.
     pub round_trip: Duration,
 }
@@ -145,7 +147,7 @@ impl ServerGroup {
             *asked = true;
             match self.ask_one(member, request, turn).await {
                 Verdict::Unavailable(unavailable) => why = Some(unavailable),
-                verdict => return decided(verdict, member, begun),
+                verdict => return decided(verdict, index, member, begun),
             }
         }
         if when_dead == WhenDead::KeepTrying {
@@ -156,12 +158,29 @@ impl ServerGroup {
                 let turn = HeldTurn { group: self, duty: Duty::Authentication, index, probe: false };
                 match self.ask_one(member, request, turn).await {
                     Verdict::Unavailable(unavailable) => why = Some(unavailable),
-                    verdict => return decided(verdict, member, begun),
+                    verdict => return decided(verdict, index, member, begun),
                 }
             }
         }
         let why = why.unwrap_or_else(|| self.nobody_asked());
-        GroupAnswer { verdict: Verdict::Unavailable(why), server: None, round_trip: begun.elapsed() }
+        GroupAnswer {
+            verdict: Verdict::Unavailable(why),
+            server: None,
+            member: None,
+            round_trip: begun.elapsed(),
+        }
+    }
+
+    /// Asks the one server that has the login's earlier rounds. No other could go on with it.
+    pub(crate) async fn ask_again(&self, index: usize, request: &AuthRequest<'_>) -> GroupAnswer {
+        let begun = Instant::now();
+        let Some(member) = self.members.get(index) else {
+            let verdict = Verdict::Unavailable(self.nobody_asked());
+            return GroupAnswer { verdict, server: None, member: None, round_trip: Duration::ZERO };
+        };
+        let turn = HeldTurn { group: self, duty: Duty::Authentication, index, probe: false };
+        let verdict = self.ask_one(member, request, turn).await;
+        decided(verdict, index, member, begun)
     }
 
     async fn ask_one(&self, member: &Member, request: &AuthRequest<'_>, turn: HeldTurn<'_>) -> Verdict {
@@ -327,8 +346,13 @@ async fn within_timeout(member: &Member, request: &AuthRequest<'_>) -> Verdict {
     })
 }
 
-fn decided(verdict: Verdict, member: &Member, begun: Instant) -> GroupAnswer {
-    GroupAnswer { verdict, server: Some(member.address.clone()), round_trip: begun.elapsed() }
+fn decided(verdict: Verdict, index: usize, member: &Member, begun: Instant) -> GroupAnswer {
+    GroupAnswer {
+        verdict,
+        server: Some(member.address.clone()),
+        member: Some(index),
+        round_trip: begun.elapsed(),
+    }
 }
 
 /// The right to ask one server once; gives a probe back when its caller goes away half-way.

@@ -3,6 +3,8 @@
 //! A reject ends it. Only silence of every server leads to LOCAL, only where the tunnel group says so, and only for a
 //! method that LOCAL can check.
 
+mod rounds;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +12,13 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use crate::backend::AuthRequest;
-use crate::group::{GroupStatus, ServerGroup, WhenDead};
+use crate::group::{GroupAnswer, GroupStatus, ServerGroup, WhenDead};
 use crate::matrix::{self, AuthMethod, MatrixCell, ServerType};
 use crate::request::LoginRequest;
 use crate::username::{self, GroupDelimiter, NameError, NameOptions, PrintableName};
 use crate::verdict::{Reject, RejectReason, Verdict};
+
+pub use rounds::Continuation;
 
 /// What the router needs to know about a tunnel group.
 #[derive(Clone)]
@@ -70,6 +74,8 @@ pub struct LoginOutcome {
     pub fell_back: bool,
     /// Our own configuration or the type matrix refused, not a server.
     pub refused_by_configuration: bool,
+    /// Of an EAP login that the server wants to go on with: who takes the peer's next response.
+    pub continuation: Option<Continuation>,
 }
 
 /// Routes logins. Immutable: a reload makes a new one.
@@ -130,7 +136,7 @@ impl Router {
     /// Decides one login.
     pub async fn login(&self, request: LoginRequest) -> LoginOutcome {
         let outcome = self.decide(&request).await;
-        log(&request, &outcome);
+        log_outcome(&request.name, &request.context.acct_session_id, &outcome);
         outcome
     }
 
@@ -138,7 +144,7 @@ impl Router {
     /// request's tunnel group says; with an empty tunnel group it is sent as typed.
     pub async fn login_through(&self, group: &str, request: LoginRequest) -> LoginOutcome {
         let outcome = self.decide_through(group, &request).await;
-        log(&request, &outcome);
+        log_outcome(&request.name, &request.context.acct_session_id, &outcome);
         outcome
     }
 
@@ -238,8 +244,13 @@ fn question<'a>(request: &'a LoginRequest, name: &'a str, tunnel_group: &'a str)
     }
 }
 
-async fn asked(group: &ServerGroup, question: &AuthRequest<'_>, when_dead: WhenDead) -> LoginOutcome {
+async fn asked(group: &Arc<ServerGroup>, question: &AuthRequest<'_>, when_dead: WhenDead) -> LoginOutcome {
     let answer = group.ask(question, when_dead).await;
+    told(group, question, answer)
+}
+
+fn told(group: &Arc<ServerGroup>, question: &AuthRequest<'_>, answer: GroupAnswer) -> LoginOutcome {
+    let continuation = Continuation::of(group, question, &answer);
     let refused_by_configuration = match &answer.verdict {
         Verdict::Reject(reject) => reject.reason.is_configuration(),
         Verdict::Accept(_) | Verdict::Challenge(_) | Verdict::Unavailable(_) => false,
@@ -255,10 +266,15 @@ async fn asked(group: &ServerGroup, question: &AuthRequest<'_>, when_dead: WhenD
         round_trip: answer.round_trip,
         fell_back: false,
         refused_by_configuration,
+        continuation,
     }
 }
 
-async fn fall_back(local: &ServerGroup, question: &AuthRequest<'_>, silence: LoginOutcome) -> LoginOutcome {
+async fn fall_back(
+    local: &Arc<ServerGroup>,
+    question: &AuthRequest<'_>,
+    silence: LoginOutcome,
+) -> LoginOutcome {
     let method = question.credentials.method();
     if !matrix::allows(ServerType::Local, method) {
         let reason = RejectReason::NotAllowed(MatrixCell { server_type: ServerType::Local, method });
@@ -288,15 +304,15 @@ fn refused(request: &LoginRequest, tunnel_group: &str, name: &[u8], reason: Reje
         round_trip: Duration::ZERO,
         fell_back: false,
         refused_by_configuration: true,
+        continuation: None,
     }
 }
 
 /// One warning for each login that was not accepted; accepts are the session's line to log.
-fn log(request: &LoginRequest, outcome: &LoginOutcome) {
-    let user = PrintableName(&request.name);
+fn log_outcome(typed_name: &[u8], session: &str, outcome: &LoginOutcome) {
+    let user = PrintableName(typed_name);
     let LoginOutcome { tunnel_group, method, fell_back, .. } = outcome;
     let server = outcome.server.as_deref().or(outcome.server_group.as_deref()).unwrap_or("none");
-    let session = &request.context.acct_session_id;
     match &outcome.verdict {
         Verdict::Accept(_) => {
             debug!(%user, tunnel_group, server, %method, fell_back, session, "login accepted");

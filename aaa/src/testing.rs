@@ -22,6 +22,8 @@ pub(crate) enum Act {
     Accept,
     Reject,
     Challenge,
+    /// Wants another EAP response.
+    Eap,
     /// No answer; takes [`TIMEOUT`].
     Silent,
 }
@@ -91,6 +93,9 @@ impl Backend for Scripted {
                 message: "token".to_owned(),
                 ..Challenge::default()
             }),
+            Act::Eap => {
+                Verdict::Challenge(Challenge { eap: Some(vec![1, 2, 0, 5, 4]), ..Challenge::default() })
+            }
             Act::Silent => {
                 tokio::time::sleep(TIMEOUT).await;
                 Verdict::Unavailable(Unavailable::new(
@@ -109,7 +114,7 @@ impl Backend for Scripted {
                 Ok(())
             }
             Act::Reject => Err(AccountingError::Unsendable("too long".to_owned())),
-            Act::Challenge => Err(AccountingError::Unsupported),
+            Act::Challenge | Act::Eap => Err(AccountingError::Unsupported),
             Act::Silent => {
                 tokio::time::sleep(TIMEOUT).await;
                 Err(AccountingError::NoAnswer(self.name.to_owned()))

@@ -119,8 +119,8 @@ impl LocalBackend {
         if self.failures.is_locked(&user.name, now) {
             return Err(RejectReason::LockedOut);
         }
-        let success = match proof {
-            Proof::Right { success } => success,
+        let (success, mppe) = match proof {
+            Proof::Right { success, keys } => (success, keys),
             Proof::Wrong => {
                 if self.failures.failed(&user.name, now).await {
                     let (user, seconds) = (PrintableName(request.name), self.lockout.time.as_secs());
@@ -142,6 +142,7 @@ impl LocalBackend {
             group_policy: user.group_policy.clone(),
             framed_address: user.address.map(FramedAddress::Address),
             ms_chap2_success: success.map(String::into_bytes),
+            mppe,
             ..Attributes::default()
         })
     }

@@ -60,6 +60,30 @@ impl FromStr for AtLoginLimit {
     }
 }
 
+/// Whether the packets of a session are encrypted by PPP itself (MPPE, RFC 3078), inside IPsec or without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncryptionMode {
+    /// Not offered.
+    None,
+    /// Offered; a client that refuses it stays.
+    Allowed,
+    /// A client without it is hung up.
+    Required,
+}
+
+impl FromStr for EncryptionMode {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "none" => Ok(Self::None),
+            "allowed" => Ok(Self::Allowed),
+            "required" => Ok(Self::Required),
+            _ => Err(()),
+        }
+    }
+}
+
 /// A limit that may be switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
@@ -100,6 +124,12 @@ pub struct GroupPolicy {
     pub address_pools: Option<Vec<String>>,
     /// `vpn-filter`: the access list that every packet must pass, or `"none"` to end the inheritance; default none.
     pub filter: Option<String>,
+    /// `ppp-encryption`; default none.
+    pub encryption: Option<EncryptionMode>,
+    /// `ppp-encryption-bits`: lengths of the key that may be used, of 40, 56 and 128; default 128 alone.
+    pub encryption_bits: Option<Vec<u8>>,
+    /// `ppp-encryption-stateful`: one key may serve many packets, so that a lost packet costs more; default false.
+    pub encryption_stateful: Option<bool>,
 }
 
 impl GroupPolicy {
@@ -118,6 +148,9 @@ impl GroupPolicy {
             at_login_limit: pick(&self.at_login_limit, &base.at_login_limit),
             address_pools: pick(&self.address_pools, &base.address_pools),
             filter: pick(&self.filter, &base.filter),
+            encryption: self.encryption.or(base.encryption),
+            encryption_bits: pick(&self.encryption_bits, &base.encryption_bits),
+            encryption_stateful: self.encryption_stateful.or(base.encryption_stateful),
         }
     }
 
@@ -133,6 +166,9 @@ impl GroupPolicy {
             at_login_limit: Some(AtLoginLimit::Replace),
             address_pools: Some(Vec::new()),
             filter: None,
+            encryption: Some(EncryptionMode::None),
+            encryption_bits: Some(vec![128]),
+            encryption_stateful: Some(false),
         }
     }
 }

@@ -8,7 +8,7 @@ use tollgate_aaa::{Attributes, FramedAddress};
 
 use crate::config::Config;
 use crate::filter::AccessList;
-use crate::group_policy::{AtLoginLimit, GroupPolicy, TunnelProtocol};
+use crate::group_policy::{AtLoginLimit, EncryptionMode, GroupPolicy, TunnelProtocol};
 
 /// Bit of Cisco's Tunneling-Protocols attribute (3076/11) that lets a user in by L2TP over IPsec.
 const TUNNELING_PROTOCOL_L2TP_IPSEC: u32 = 8;
@@ -41,8 +41,21 @@ pub struct SessionPolicy {
     pub interim_interval: Option<Duration>,
     /// The access list that every packet must pass, and its name.
     pub filter: Option<(String, Arc<AccessList>)>,
+    /// Whether MPPE encrypts its packets.
+    pub encryption: EncryptionPolicy,
     /// Networks behind the client (Framed-Route): address and prefix length.
     pub routes: Vec<(Ipv4Addr, u8)>,
+}
+
+/// Whether and how MPPE encrypts the packets of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncryptionPolicy {
+    /// Whether.
+    pub mode: EncryptionMode,
+    /// Lengths of the key, of 40, 56 and 128 bits.
+    pub bits: Vec<u8>,
+    /// One key may serve many packets.
+    pub stateful: bool,
 }
 
 /// Where the address comes from.
@@ -149,6 +162,11 @@ pub fn resolve(
         mtu: attributes.framed_mtu,
         interim_interval: attributes.interim_interval,
         filter,
+        encryption: EncryptionPolicy {
+            mode: policy.encryption.unwrap_or(EncryptionMode::None),
+            bits: policy.encryption_bits.unwrap_or_default(),
+            stateful: policy.encryption_stateful.unwrap_or(false),
+        },
         routes,
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 #[path = "../../backends/tests/support/freeradius.rs"]
 mod freeradius;
 
-pub use freeradius::{FreeRadius, Options, free_ports};
+pub use freeradius::{Eap, FreeRadius, Options, free_ports};
 
 use crate::wait_until;
 

@@ -1,6 +1,6 @@
 use super::*;
 
-fn each() -> [Credentials; 4] {
+fn each() -> [Credentials; 5] {
     [
         Credentials::Pap { password: Secret::from(b"hunter2".to_vec()) },
         Credentials::Chap { identifier: 1, challenge: vec![7; 16], response: [0xAB; 16] },
@@ -18,6 +18,7 @@ fn each() -> [Credentials; 4] {
             nt_response: [0xAB; 24],
             flags: 0,
         },
+        Credentials::Eap { message: vec![2, 1, 0, 5, 4], state: Vec::new() },
     ]
 }
 
@@ -26,7 +27,8 @@ fn debug_shows_the_method_and_no_secret() {
     let shown: Vec<String> = each().iter().map(|credentials| format!("{credentials:?}")).collect();
     assert_eq!(
         shown,
-        ["Credentials(pap)", "Credentials(chap)", "Credentials(ms-chap-v1)", "Credentials(ms-chap-v2)"]
+        ["pap", "chap", "ms-chap-v1", "ms-chap-v2", "eap-proxy"]
+            .map(|method| format!("Credentials({method})"))
     );
     assert_eq!(format!("{:?}", Secret::from(b"hunter2".to_vec())), "Secret(..)");
 }
@@ -42,6 +44,7 @@ fn zeroize_wipes_what_could_be_replayed_or_cracked() {
                 assert_eq!((lm_response, nt_response), (&[0; 24], &[0; 24]));
             }
             Credentials::MsChapV2 { nt_response, .. } => assert_eq!(nt_response, &[0; 24]),
+            Credentials::Eap { message, .. } => assert!(message.is_empty()),
         }
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::matrix::AuthMethod::{Chap, MsChapV1, MsChapV2, Pap};
+use crate::request::SessionContext;
 use crate::testing::{Act, Scripted, TIMEOUT, group, login};
 use crate::verdict::Unavailable;
 
@@ -258,4 +259,38 @@ async fn every_refusal_is_one_warning_and_an_accept_none() {
     let router = World::new(Act::Silent, Act::Silent, Act::Accept).router();
     router.login(login("joe", "arrival", Chap)).await;
     assert_eq!(count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_round_goes_to_the_server_that_knows_the_conversation() {
+    let world = World::new(Act::Silent, Act::Eap, Act::Accept);
+    let router = world.router();
+    let outcome = router.login(login("joe", "sales", Pap)).await;
+    assert_eq!(outcome.server.as_deref(), Some("second"));
+    drop(router);
+    // The first server is back, and knows nothing of this login.
+    world.first.now_acts(Act::Accept);
+    let context = SessionContext::default();
+    let mut continuation = outcome.continuation.unwrap();
+    for _ in 0..3 {
+        let outcome = continuation.resume(vec![2, 2, 0, 5, 4], &context).await;
+        assert_eq!(outcome.tunnel_group, "sales");
+        continuation = outcome.continuation.unwrap();
+    }
+    world.second.now_acts(Act::Accept);
+    let outcome = continuation.resume(vec![2, 3, 0, 5, 4], &context).await;
+    assert_eq!((words(&outcome).as_str(), outcome.server.as_deref()), ("accept", Some("second")));
+    assert!(outcome.continuation.is_none());
+    assert_eq!((world.first.questions(), world.second.questions(), world.local.questions()), (1, 5, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_falls_silent_between_two_rounds_leaves_the_login_undecided() {
+    let world = World::new(Act::Eap, Act::Accept, Act::Accept);
+    let outcome = world.router().login(login("joe", "arrival", Pap)).await;
+    world.first.now_acts(Act::Silent);
+    let context = SessionContext::default();
+    let outcome = outcome.continuation.unwrap().resume(vec![2, 2, 0, 5, 4], &context).await;
+    assert_eq!(words(&outcome), "first did not answer");
+    assert_eq!((world.second.questions(), world.local.questions()), (0, 0), "nobody else could go on");
 }

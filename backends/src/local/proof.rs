@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
-use tollgate_aaa::{AuthMethod, AuthRequest, Credentials, MatrixCell, RejectReason, Secret, ServerType};
+use tollgate_aaa::{
+    AuthMethod, AuthRequest, Credentials, MatrixCell, MppeKeys, RejectReason, Secret, ServerType,
+};
 use tollgate_mschap::{
-    NtHash, generate_authenticator_response, nt_password_hash, strip_domain, verify_nt_response_v1,
-    verify_nt_response_v2,
+    Direction, KeyStrength, NtHash, generate_authenticator_response, master_key, nt_password_hash,
+    strip_domain, verify_nt_response_v1, verify_nt_response_v2,
 };
 
 use super::Users;
@@ -17,6 +19,8 @@ pub(super) enum Proof {
     Right {
         /// MS-CHAPv2: our own proof to the peer.
         success: Option<String>,
+        /// MS-CHAP: what MPPE's keys are made from.
+        keys: Option<MppeKeys>,
     },
     Wrong,
     /// The stored form of the password cannot tell.
@@ -38,7 +42,7 @@ impl Checker {
         match request.credentials {
             Credentials::Pap { password } => {
                 if self.password_is_right(users, user, password).await {
-                    Proof::Right { success: None }
+                    Proof::Right { success: None, keys: None }
                 } else {
                     Proof::Wrong
                 }
@@ -46,7 +50,7 @@ impl Checker {
             Credentials::MsChapV1 { challenge, nt_response, .. } => {
                 let (hash, obstacle) = nt_hash(user, AuthMethod::MsChapV1);
                 let right = verify_nt_response_v1(challenge, &hash, nt_response);
-                judged(right, obstacle, || None)
+                judged(right, obstacle, || (None, keys_v1(&hash)))
             }
             Credentials::MsChapV2 { authenticator_challenge, peer_challenge, nt_response, .. } => {
                 // The peer hashed what was typed, whatever was stripped since.
@@ -63,11 +67,12 @@ impl Checker {
                         name,
                     )
                 };
-                judged(right, obstacle, || Some(success()))
+                judged(right, obstacle, || (Some(success()), keys_v2(&hash, nt_response)))
             }
-            Credentials::Chap { .. } => {
+            Credentials::Chap { .. } | Credentials::Eap { .. } => {
                 // The router does not let it come this far.
-                let cell = MatrixCell { server_type: ServerType::Local, method: AuthMethod::Chap };
+                let method = request.credentials.method();
+                let cell = MatrixCell { server_type: ServerType::Local, method };
                 Proof::NotStored(RejectReason::NotAllowed(cell))
             }
         }
@@ -102,11 +107,34 @@ impl Checker {
     }
 }
 
-fn judged(right: bool, obstacle: Option<RejectReason>, success: impl FnOnce() -> Option<String>) -> Proof {
+fn judged(
+    right: bool,
+    obstacle: Option<RejectReason>,
+    prove: impl FnOnce() -> (Option<String>, MppeKeys),
+) -> Proof {
     match obstacle {
         Some(reason) => Proof::NotStored(reason),
-        None if right => Proof::Right { success: success() },
+        None if right => {
+            let (success, keys) = prove();
+            Proof::Right { success, keys: Some(keys) }
+        }
         None => Proof::Wrong,
+    }
+}
+
+/// RFC 3079 section 2: the hash of the NT hash. The LAN Manager hash, from which shorter keys come, is not kept.
+fn keys_v1(hash: &NtHash) -> MppeKeys {
+    MppeKeys { nt_key: Some(Secret::from(hash.hash_again().as_bytes().as_slice())), ..MppeKeys::default() }
+}
+
+/// RFC 3079 section 3.
+fn keys_v2(hash: &NtHash, nt_response: &[u8; 24]) -> MppeKeys {
+    let master = master_key(hash, nt_response);
+    let key = |direction| Some(Secret::from(master.start_key(direction, KeyStrength::Bits128).as_bytes()));
+    MppeKeys {
+        send: key(Direction::ServerToClient),
+        receive: key(Direction::ClientToServer),
+        ..MppeKeys::default()
     }
 }
 

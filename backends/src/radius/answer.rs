@@ -13,7 +13,7 @@ use radius::core::rfc2865::{
     FRAMED_ROUTE_TYPE, IDLE_TIMEOUT_TYPE, REPLY_MESSAGE_TYPE, SESSION_TIMEOUT_TYPE, STATE_TYPE,
     VENDOR_SPECIFIC_TYPE,
 };
-use radius::core::rfc2869::ACCT_INTERIM_INTERVAL_TYPE;
+use radius::core::rfc2869::{ACCT_INTERIM_INTERVAL_TYPE, EAP_MESSAGE_TYPE, MESSAGE_AUTHENTICATOR_TYPE};
 use tollgate_aaa::{
     Attributes, AuthMethod, Challenge, FramedAddress, Layer, Reject, RejectReason, Unavailable, Verdict,
 };
@@ -45,6 +45,9 @@ pub enum Unusable {
     /// RFC 2548 section 2.3.3: the peer would refuse us without it.
     #[error("MS-CHAP2-Success is missing")]
     NoSuccess,
+    /// RFC 3579 section 2.6.3: what the peer hears must be what was decided.
+    #[error("the EAP-Message in it is no EAP-Success")]
+    NoEapSuccess,
 }
 
 /// The verdict in an answer to an Access-Request by `method`. The packet has been verified.
@@ -54,13 +57,27 @@ pub fn decode(
     request_authenticator: &[u8; 16],
     key: &Key,
 ) -> Verdict {
+    if method == AuthMethod::EapProxy
+        && !packet.attributes().any(|attribute| attribute.kind == MESSAGE_AUTHENTICATOR_TYPE)
+    {
+        // RFC 3579 section 3.2, whatever the configuration says about other requests.
+        let why = "the server's answer to EAP has no Message-Authenticator".to_owned();
+        return Verdict::Unavailable(Unavailable::new(Layer::Protocol, why));
+    }
     match packet.code() {
         Code::AccessAccept => match accept(packet, method, request_authenticator, key) {
             Ok(attributes) => Verdict::Accept(Box::new(attributes)),
             Err(unusable) => Verdict::Reject(Reject::new(RejectReason::UnusableAccept(unusable.to_string()))),
         },
         Code::AccessReject => Verdict::Reject(reject(packet, request_authenticator, key)),
-        Code::AccessChallenge => Verdict::Challenge(challenge(packet)),
+        Code::AccessChallenge => {
+            let challenge = challenge(packet);
+            if method == AuthMethod::EapProxy && challenge.eap.is_none() {
+                let why = "the server's challenge holds no EAP request: it does not speak EAP with this user";
+                return Verdict::Unavailable(Unavailable::new(Layer::Protocol, why));
+            }
+            Verdict::Challenge(challenge)
+        }
         other => Verdict::Unavailable(Unavailable::new(
             Layer::Protocol,
             format!("the server answered {}", other.string()),
@@ -107,6 +124,13 @@ fn accept(
     if method == AuthMethod::MsChapV2 && microsoft.success.is_none() {
         return Err(Unusable::NoSuccess);
     }
+    attributes.eap = eap_message(packet, EAP_SUCCESS);
+    if method == AuthMethod::EapProxy
+        && attributes.eap.is_none()
+        && packet.attributes().any(|attribute| attribute.kind == EAP_MESSAGE_TYPE)
+    {
+        return Err(Unusable::NoEapSuccess);
+    }
     // Cisco's own attributes go before the general ones.
     attributes.group_policy = cisco.group_policy.or(class_policy);
     attributes.dns = either(cisco.dns, microsoft.dns);
@@ -145,19 +169,38 @@ fn reject(packet: &Packet<'_>, request_authenticator: &[u8; 16], key: &Key) -> R
     if error.is_some() {
         reject.ms_chap_error = error;
     }
+    reject.eap = eap_message(packet, EAP_FAILURE);
     reject
 }
 
 fn challenge(packet: &Packet<'_>) -> Challenge {
-    let (mut state, mut message) = (Vec::new(), None);
+    let (mut state, mut message, mut timeout) = (Vec::new(), None, None);
     for Attribute { kind, value } in packet.attributes() {
         match kind {
             STATE_TYPE => state = value.to_vec(),
+            SESSION_TIMEOUT_TYPE => timeout = seconds("Session-Timeout", value).ok().flatten(),
             REPLY_MESSAGE_TYPE => add_line(&mut message, value),
             _ => {}
         }
     }
-    Challenge { state, message: message.unwrap_or_default(), ..Challenge::default() }
+    Challenge { state, message: message.unwrap_or_default(), eap: eap_message(packet, EAP_REQUEST), timeout }
+}
+
+/// Codes of EAP (RFC 3748 section 4).
+const EAP_REQUEST: u8 = 1;
+const EAP_SUCCESS: u8 = 3;
+const EAP_FAILURE: u8 = 4;
+
+/// The EAP packet that the EAP-Message attributes make up, if it has this code and its length is right.
+fn eap_message(packet: &Packet<'_>, code: u8) -> Option<Vec<u8>> {
+    let message: Vec<u8> = packet
+        .attributes()
+        .filter(|attribute| attribute.kind == EAP_MESSAGE_TYPE)
+        .flat_map(|attribute| attribute.value.iter().copied())
+        .collect();
+    let [first, _, high, low, ..] = message.as_slice() else { return None };
+    let length = usize::from(u16::from_be_bytes([*high, *low]));
+    (*first == code && length == message.len()).then_some(message)
 }
 
 /// Calls `take` with vendor, type and value of each sub-attribute (RFC 2865 section 5.26). Those of vendors that we do

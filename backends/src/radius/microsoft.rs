@@ -42,7 +42,7 @@ pub(super) fn add_response(packet: &mut Packet, credentials: &Credentials) {
             let header = [*identifier, *flags];
             packet.add(response(MS_CHAP2_RESPONSE, &[&header, peer_challenge, &[0; 8], nt_response]));
         }
-        Credentials::Pap { .. } | Credentials::Chap { .. } => {}
+        Credentials::Pap { .. } | Credentials::Chap { .. } | Credentials::Eap { .. } => {}
     }
 }
 

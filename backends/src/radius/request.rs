@@ -20,6 +20,10 @@ use super::{cisco, microsoft};
 /// Longest password that User-Password carries (RFC 2865 section 5.2).
 pub const MAX_PASSWORD: usize = 128;
 
+/// Framed-MTU of a request with EAP (RFC 3579 section 2.4): the server cuts its messages to fit, and this fits any link
+/// that L2TP in IPsec leaves.
+const EAP_MTU: u32 = 1300;
+
 /// A request that cannot be put into a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsendable {
@@ -75,6 +79,16 @@ pub fn access_request(
         }
         Credentials::MsChapV1 { .. } | Credentials::MsChapV2 { .. } => {
             microsoft::add_response(&mut packet, request.credentials);
+        }
+        Credentials::Eap { message, state } => {
+            // In order and next to each other (RFC 3579 section 3.1).
+            for piece in message.chunks(MAX_VALUE) {
+                packet.add(AVP::from_bytes(rfc2869::EAP_MESSAGE_TYPE, piece));
+            }
+            if !state.is_empty() {
+                packet.add(octets(rfc2865::STATE_TYPE, state));
+            }
+            rfc2865::add_framed_mtu(&mut packet, EAP_MTU);
         }
     }
     add_session(&mut packet, request.context, nas, request.tunnel_group);

@@ -15,6 +15,53 @@ use std::time::{Duration, Instant};
 const BINARY: &str = "/usr/sbin/freeradius";
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+const EAP_MODULE: &str = r#"
+    eap {
+        default_eap_type = md5
+        timer_expire = 60
+        md5 { }
+        mschapv2 { }
+        tls-config common {
+            private_key_file = {folder}/eap.key
+            certificate_file = {folder}/eap.pem
+            ca_file = {folder}/eap-ca.pem
+            fragment_size = 1024
+            include_length = yes
+            tls_min_version = "1.2"
+            tls_max_version = "1.2"
+            ecdh_curve = "prime256v1"
+        }
+        tls { tls = common }
+        peap {
+            tls = common
+            default_eap_type = mschapv2
+            virtual_server = inner
+            use_tunneled_reply = yes
+        }
+    }
+"#;
+
+/// What PEAP asks inside its tunnel.
+const INNER_SERVER: &str = r#"
+server inner {
+    authorize {
+        mschap
+        eap { ok = return }
+        files
+        pap
+    }
+    authenticate {
+        Auth-Type PAP {
+            pap
+        }
+        Auth-Type MS-CHAP {
+            mschap
+        }
+        eap
+    }
+}
+"#;
+
 /// How the server is set up.
 #[derive(Clone)]
 pub struct Options {
@@ -32,6 +79,8 @@ pub struct Options {
     pub ports: Option<(u16, u16)>,
     /// Statements in front of the `authorize` section, in FreeRADIUS's language.
     pub authorize: String,
+    /// It speaks EAP: MD5, MSCHAPv2, PEAP with MSCHAPv2 inside, TLS.
+    pub eap: Option<Eap>,
     /// Network namespace to run in, by its name.
     pub namespace: Option<String>,
 }
@@ -46,9 +95,21 @@ impl Default for Options {
             require_message_authenticator: true,
             ports: None,
             authorize: String::new(),
+            eap: None,
             namespace: None,
         }
     }
+}
+
+/// What EAP with TLS needs, all in PEM.
+#[derive(Clone)]
+pub struct Eap {
+    /// The server's certificate.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+    /// The authority that vouches for clients.
+    pub ca: String,
 }
 
 /// A running server.
@@ -188,6 +249,22 @@ impl FreeRadius {
         } else {
             ""
         };
+        let (eap_module, eap_first, eap_method, inner) = match &self.options.eap {
+            None => (String::new(), "", "", ""),
+            Some(files) => {
+                for (name, content) in
+                    [("eap.pem", &files.certificate), ("eap.key", &files.key), ("eap-ca.pem", &files.ca)]
+                {
+                    fs::write(self.folder.join(name), content).unwrap();
+                }
+                (
+                    EAP_MODULE.replace("{folder}", &folder.to_string()),
+                    "eap { ok = return }",
+                    "eap",
+                    INNER_SERVER,
+                )
+            }
+        };
         let configuration = format!(
             r#"
 prefix = /usr
@@ -235,7 +312,9 @@ modules {{
     files {{ filename = {folder}/users }}
     detail accounting {{ filename = {folder}/accounting }}
     detail requests {{ filename = {folder}/requests }}
+    {eap_module}
 }}
+{inner}
 server default {{
     listen {{
         type = auth
@@ -252,6 +331,7 @@ server default {{
         requests
         chap
         mschap
+        {eap_first}
         files
         pap
     }}
@@ -265,6 +345,7 @@ server default {{
         Auth-Type MS-CHAP {{
             mschap
         }}
+        {eap_method}
     }}
     accounting {{
         accounting

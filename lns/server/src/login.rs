@@ -7,20 +7,28 @@ use std::time::{Duration, Instant};
 
 use tollgate_aaa::accounting::Authentic;
 use tollgate_aaa::{
-    Attributes, AuthMethod, LoginOutcome, LoginRequest, MppeKeys, PrintableName, Reject, ServerGroup,
-    ServerType, Verdict,
+    Attributes, AuthMethod, Continuation, LoginOutcome, LoginRequest, MppeKeys, PrintableName, Reject,
+    ServerGroup, ServerType, SessionContext, Verdict,
 };
+use tollgate_policy::group_policy::EncryptionMode;
 use tollgate_policy::pool::{Lease, PoolError};
 use tollgate_policy::session::{self, AddressSource, SessionPolicy};
-use tollgate_ppp::Network;
+use tollgate_ppp::{Encryption, MppeStartKeys, MppeStrengths, Network};
 use tracing::warn;
 
 use crate::registry::{Admission, Handle, Ticket};
 use crate::shared::Shared;
+use crate::snapshot::Snapshot;
 
 /// MS-CHAP's error numbers (RFC 2759 section 6).
 const MS_CHAP_NO_DIALIN_PERMISSION: u32 = 649;
 const MS_CHAP_AUTHENTICATION_FAILURE: u32 = 691;
+
+/// MS-MPPE-Encryption-Policy and the bits of MS-MPPE-Encryption-Types (RFC 2548 sections 2.4.4 and 2.4.5).
+const MPPE_REQUIRED: u32 = 2;
+const MPPE_40: u32 = 2;
+const MPPE_128: u32 = 4;
+const MPPE_56: u32 = 8;
 
 /// How long a login waits for the address of a session that was told to end.
 const LEAVING_LIMIT: Duration = Duration::from_secs(2);
@@ -33,8 +41,19 @@ pub(crate) enum Decision {
         message: Vec<u8>,
         /// What IPCP gives.
         network: Network,
+        /// What MPPE may do, where the policy asks for it.
+        encryption: Option<Encryption>,
         /// What the session holds while it lasts.
         grant: Box<Grant>,
+    },
+    /// The server wants another EAP response first.
+    Continue {
+        /// Its EAP-Request.
+        packet: Vec<u8>,
+        /// How long it waits.
+        timeout: Option<Duration>,
+        /// Who takes the response.
+        login: Box<PendingLogin>,
     },
     /// Out.
     Reject {
@@ -66,14 +85,48 @@ pub(crate) struct Grant {
     pub(crate) authentic: Authentic,
     pub(crate) classes: Vec<Vec<u8>>,
     pub(crate) accounting: Option<Arc<ServerGroup>>,
-    /// Kept for MPPE, which this release does not negotiate.
-    pub(crate) _mppe: Option<MppeKeys>,
+}
+
+/// A login in several rounds, between two of them. It ends by the configuration that it began with.
+pub(crate) struct PendingLogin {
+    snapshot: Arc<Snapshot>,
+    continuation: Continuation,
+}
+
+impl PendingLogin {
+    /// Passes the peer's response on.
+    pub(crate) async fn answer(
+        self: Box<Self>,
+        shared: &Arc<Shared>,
+        handle: Handle,
+        response: Vec<u8>,
+        context: &SessionContext,
+    ) -> Decision {
+        let outcome = self.continuation.resume(response, context).await;
+        conclude(shared, self.snapshot, handle, outcome).await
+    }
 }
 
 /// Decides one login.
 pub(crate) async fn decide(shared: &Arc<Shared>, handle: Handle, request: LoginRequest) -> Decision {
     let snapshot = shared.snapshot.load_full();
     let outcome = snapshot.router.login(request).await;
+    conclude(shared, snapshot, handle, outcome).await
+}
+
+async fn conclude(
+    shared: &Arc<Shared>,
+    snapshot: Arc<Snapshot>,
+    handle: Handle,
+    mut outcome: LoginOutcome,
+) -> Decision {
+    if let (Some(continuation), Verdict::Challenge(challenge)) =
+        (outcome.continuation.take(), &mut outcome.verdict)
+        && let Some(packet) = challenge.eap.take()
+    {
+        let login = Box::new(PendingLogin { snapshot, continuation });
+        return Decision::Continue { packet, timeout: challenge.timeout, login };
+    }
     match &outcome.verdict {
         Verdict::Accept(attributes) => {
             let attributes = attributes.clone();
@@ -112,7 +165,7 @@ pub(crate) async fn decide(shared: &Arc<Shared>, handle: Handle, request: LoginR
 
 fn rejection(reject: &Reject) -> Decision {
     Decision::Reject {
-        message: reject.message.clone().into_bytes(),
+        message: reject.eap.clone().unwrap_or_else(|| reject.message.clone().into_bytes()),
         code: reject.ms_chap_code(),
         retry: reject.may_retry(),
     }
@@ -163,6 +216,8 @@ async fn accept(
     policy.interim_interval =
         policy.interim_interval.or_else(|| snapshot.interim_interval(&outcome.tunnel_group));
 
+    let encryption = encryption(&policy, attributes.mppe.as_ref()).map_err(Refusal::Policy)?;
+
     let admission = shared.registry.admit(
         &outcome.name,
         policy.simultaneous_logins,
@@ -204,9 +259,8 @@ async fn accept(
         },
         classes: attributes.classes.clone(),
         accounting,
-        _mppe: attributes.mppe.clone(),
     };
-    Ok(Decision::Accept { message, network, grant: Box::new(grant) })
+    Ok(Decision::Accept { message, network, encryption, grant: Box::new(grant) })
 }
 
 /// An address. A user who comes back while the server still holds the session that the network lost gets the address of
@@ -244,6 +298,44 @@ fn network(local: Ipv4Addr, peer: Ipv4Addr, policy: &SessionPolicy) -> Network {
     Network { local, peer, dns: policy.dns, nbns: policy.wins }
 }
 
+/// What MPPE may do: the policy's word, cut down to what the server allows (RFC 2548 sections 2.4.4 and 2.4.5).
+fn encryption(policy: &SessionPolicy, keys: Option<&MppeKeys>) -> Result<Option<Encryption>, String> {
+    let asked_by_server = keys.and_then(|keys| keys.policy) == Some(MPPE_REQUIRED);
+    let mode = match policy.encryption.mode {
+        EncryptionMode::None if !asked_by_server => return Ok(None),
+        _ if asked_by_server => EncryptionMode::Required,
+        mode => mode,
+    };
+    let required = mode == EncryptionMode::Required;
+    let start = keys.and_then(start_keys);
+    let Some(start) = start else {
+        let why = "ppp-encryption is required, and this login leaves no keys for it: it needs MS-CHAP or EAP";
+        return if required { Err(why.to_owned()) } else { Ok(None) };
+    };
+    let types = keys.and_then(|keys| keys.types).filter(|types| *types != 0);
+    let allowed = |bit: u32| types.is_none_or(|types| types & bit != 0);
+    let strengths = MppeStrengths {
+        bits40: policy.encryption.bits.contains(&40) && allowed(MPPE_40),
+        bits56: policy.encryption.bits.contains(&56) && allowed(MPPE_56),
+        bits128: policy.encryption.bits.contains(&128) && allowed(MPPE_128),
+    };
+    if strengths == (MppeStrengths { bits40: false, bits56: false, bits128: false }) {
+        let why =
+            "ppp-encryption is required, and the server allows no key of a length in ppp-encryption-bits";
+        return if required { Err(why.to_owned()) } else { Ok(None) };
+    }
+    Ok(Some(Encryption { required, strengths, stateful_allowed: policy.encryption.stateful, keys: start }))
+}
+
+fn start_keys(keys: &MppeKeys) -> Option<MppeStartKeys> {
+    if let (Some(send), Some(receive)) = (&keys.send, &keys.receive) {
+        return MppeStartKeys::asymmetric(send, receive);
+    }
+    let nt = *keys.nt_key.as_ref()?.first_chunk()?;
+    let lm = keys.lm_key.as_ref().and_then(|key| key.first_chunk().copied()).unwrap_or_default();
+    Some(MppeStartKeys::Symmetric { lm, nt })
+}
+
 /// The text of the success packet; `None` where MS-CHAPv2's proof of the server is missing (RFC 2759 section 5).
 fn success_message(method: AuthMethod, attributes: &Attributes) -> Option<Vec<u8>> {
     let text = attributes.reply_message.as_deref().unwrap_or("Welcome");
@@ -257,10 +349,9 @@ fn success_message(method: AuthMethod, attributes: &Attributes) -> Option<Vec<u8
             }
             Some(message)
         }
-        AuthMethod::Pap
-        | AuthMethod::Chap
-        | AuthMethod::MsChapV1
-        | AuthMethod::EapProxy
-        | AuthMethod::SdiPasscode => Some(text.as_bytes().to_vec()),
+        AuthMethod::EapProxy => Some(attributes.eap.clone().unwrap_or_default()),
+        AuthMethod::Pap | AuthMethod::Chap | AuthMethod::MsChapV1 | AuthMethod::SdiPasscode => {
+            Some(text.as_bytes().to_vec())
+        }
     }
 }

@@ -200,7 +200,7 @@ fn ppp_config(config: &Config, tunnel_group: &str) -> ServerConfig {
     let methods = config
         .tunnel_groups
         .get(tunnel_group)
-        .map(|group| group.ppp_authentication.iter().filter_map(|method| protocol_of(*method)).collect())
+        .map(|group| group.ppp_authentication.iter().map(|method| protocol_of(*method)).collect())
         .unwrap_or_default();
     ServerConfig {
         methods,
@@ -213,13 +213,13 @@ fn ppp_config(config: &Config, tunnel_group: &str) -> ServerConfig {
     }
 }
 
-/// PPP's word for a method; EAP-proxy and SDI are not offered by this release.
-fn protocol_of(method: AuthMethod) -> Option<AuthProtocol> {
+/// PPP's word for a method. A passcode travels in PAP's password field.
+fn protocol_of(method: AuthMethod) -> AuthProtocol {
     match method {
-        AuthMethod::Pap => Some(AuthProtocol::Pap),
-        AuthMethod::Chap => Some(AuthProtocol::ChapMd5),
-        AuthMethod::MsChapV1 => Some(AuthProtocol::MsChapV1),
-        AuthMethod::MsChapV2 => Some(AuthProtocol::MsChapV2),
-        AuthMethod::EapProxy | AuthMethod::SdiPasscode => None,
+        AuthMethod::Pap | AuthMethod::SdiPasscode => AuthProtocol::Pap,
+        AuthMethod::Chap => AuthProtocol::ChapMd5,
+        AuthMethod::MsChapV1 => AuthProtocol::MsChapV1,
+        AuthMethod::MsChapV2 => AuthProtocol::MsChapV2,
+        AuthMethod::EapProxy => AuthProtocol::Eap,
     }
 }

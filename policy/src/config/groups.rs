@@ -68,6 +68,9 @@ pub(crate) fn policies(
             at_login_limit: table.parsed("at-login-limit", "\"replace\" or \"refuse\""),
             address_pools: pool_names(&mut table, pools),
             filter,
+            encryption: table.parsed("ppp-encryption", "\"none\", \"allowed\" or \"required\""),
+            encryption_bits: encryption_bits(&mut table),
+            encryption_stateful: table.get("ppp-encryption-stateful", "true or false"),
         };
         table.finish();
         policies.insert(name, policy);
@@ -81,6 +84,22 @@ fn servers(table: &mut Section<'_>, key: &'static str) -> Option<Vec<Ipv4Addr>> 
         table.error(key, format!("names {} servers", servers.len()), "name two at most: PPP carries no more");
     }
     Some(servers)
+}
+
+fn encryption_bits(table: &mut Section<'_>) -> Option<Vec<u8>> {
+    const KEY: &str = "ppp-encryption-bits";
+    const EXPECTED: &str = "a list of 40, 56 and 128";
+    let bits: Vec<u8> = table.get(KEY, EXPECTED)?;
+    if bits.is_empty() || bits.iter().any(|bits| !matches!(bits, 40 | 56 | 128)) {
+        table.error(KEY, "names a key length that MPPE does not have", format!("write {EXPECTED}"));
+    } else if bits.iter().any(|bits| *bits < 128) {
+        table.warn(
+            KEY,
+            "keys of 40 and 56 bits can be guessed",
+            "keep 128 alone unless a client has no more",
+        );
+    }
+    Some(bits)
 }
 
 fn limit(table: &mut Section<'_>, key: &'static str) -> Option<Limit> {
@@ -308,7 +327,7 @@ fn methods(
         table.error(KEY, "is empty", format!("name one of: {}", words(matrix::methods_of(server_type))));
         return written;
     }
-    let (mut served, refused): (Vec<_>, Vec<_>) =
+    let (served, refused): (Vec<_>, Vec<_>) =
         written.iter().copied().partition(|method| matrix::allows(server_type, *method));
     if served.is_empty() {
         table.error(
@@ -330,17 +349,6 @@ fn methods(
             ),
             "remove it from the list",
         );
-    }
-    if served.contains(&AuthMethod::EapProxy) {
-        table.warn(KEY, "eap-proxy is not offered by this release", "remove it from the list");
-        served.retain(|method| *method != AuthMethod::EapProxy);
-        if served.is_empty() {
-            table.error(
-                KEY,
-                "leaves nothing but eap-proxy, which this release does not offer",
-                "add another method",
-            );
-        }
     }
     if local_fallback {
         let lost: Vec<_> =

@@ -169,3 +169,43 @@ fn a_challenge_keeps_its_state() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn eap_is_passed_on_whole_and_only_where_code_and_length_fit_the_answer() {
+    const SIGNED: (u8, &[u8]) = (80, &[0; 16]);
+    let eap = |code, attributes: &[(u8, &[u8])]| decoded(code, attributes, AuthMethod::EapProxy);
+    let long = [&[1, 7, 1, 44][..], &[4; 296]].concat();
+    let (first, second) = long.split_at(253);
+    match eap(11, &[(79, first), (79, second), (24, b"state"), (27, &[0, 0, 0, 30]), SIGNED]) {
+        Verdict::Challenge(challenge) => {
+            assert_eq!(challenge.eap, Some(long.clone()));
+            assert_eq!(
+                (challenge.state.as_slice(), challenge.timeout),
+                (&b"state"[..], Some(Duration::from_secs(30)))
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    let unavailable = [
+        eap(11, &[(79, first), SIGNED]),
+        eap(11, &[(79, &[3, 7, 0, 4]), SIGNED]),
+        eap(11, &[SIGNED]),
+        eap(11, &[(79, first), (79, second)]),
+        eap(2, &[(79, &[3, 7, 0, 4])]),
+    ];
+    for answer in unavailable {
+        assert!(matches!(answer, Verdict::Unavailable(_)), "{answer:?}");
+    }
+    match eap(2, &[(79, &[3, 7, 0, 4]), SIGNED]) {
+        Verdict::Accept(attributes) => assert_eq!(attributes.eap, Some(vec![3, 7, 0, 4])),
+        other => panic!("{other:?}"),
+    }
+    match eap(2, &[(79, &[4, 7, 0, 4]), SIGNED]) {
+        Verdict::Reject(reject) => assert!(matches!(reject.reason, RejectReason::UnusableAccept(_))),
+        other => panic!("an accept that tells the peer of a failure: {other:?}"),
+    }
+    match eap(3, &[(79, &[4, 7, 0, 4]), SIGNED]) {
+        Verdict::Reject(reject) => assert_eq!(reject.eap, Some(vec![4, 7, 0, 4])),
+        other => panic!("{other:?}"),
+    }
+}

@@ -7,12 +7,11 @@ use std::time::Instant;
 use clap::Args;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
-use tollgate_aaa::{
-    Attributes, Credentials, LoginOutcome, LoginRequest, PrintableName, SessionContext, Verdict,
-};
+use tollgate_aaa::{Attributes, Layer, LoginOutcome, LoginRequest, PrintableName, SessionContext, Verdict};
+use tollgate_policy::group_policy::EncryptionMode;
 use tollgate_policy::session::{self, AddressSource, SessionPolicy};
 use tollgate_policy::tunnel_group::DEFAULT_TUNNEL_GROUP;
-use tollgate_ppp::{ClientConfig, Event, Link, ServerConfig};
+use tollgate_ppp::{AuthDecision, ClientConfig, Event, Link, Proof, ServerConfig};
 use tollgate_sansio::Entropy;
 use zeroize::Zeroizing;
 
@@ -66,7 +65,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 fn test(arguments: &Arguments, config: tollgate_policy::Config) -> Result<ExitCode, String> {
     let password = super::read_password(&format!("Password of {}: ", arguments.user))
         .map_err(|error| format!("the password cannot be read: {error}"))?;
-    let credentials = credentials(arguments.user.as_bytes(), password, arguments.method)?;
+    let mut caller = Caller::new(arguments.user.as_bytes(), password, arguments.method)?;
+    let proof = caller.proof().ok_or("a user name or password of this length cannot be sent by PPP")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -77,7 +77,7 @@ fn test(arguments: &Arguments, config: tollgate_policy::Config) -> Result<ExitCo
     drop(guard);
     let request = LoginRequest {
         name: arguments.user.clone().into_bytes(),
-        credentials,
+        credentials: credentials_of(proof),
         tunnel_group: arguments.tunnel_group.clone(),
         context: SessionContext {
             acct_session_id: "aaa-test".into(),
@@ -85,11 +85,13 @@ fn test(arguments: &Arguments, config: tollgate_policy::Config) -> Result<ExitCo
             ..SessionContext::default()
         },
     };
+    let context = request.context.clone();
     let outcome = runtime.block_on(async {
-        match &arguments.server_group {
+        let first = match &arguments.server_group {
             Some(group) => snapshot.router.login_through(group, request).await,
             None => snapshot.router.login(request).await,
-        }
+        };
+        decided(first, &mut caller, &context).await
     });
     let report = Report::of(&snapshot, &outcome);
     if arguments.json {
@@ -100,38 +102,72 @@ fn test(arguments: &Arguments, config: tollgate_policy::Config) -> Result<ExitCo
     Ok(report.code())
 }
 
-/// What a client would send: a caller and an answerer talk in memory until the proof is there.
-fn credentials(user: &[u8], password: Zeroizing<Vec<u8>>, method: Method) -> Result<Credentials, String> {
-    let mut seed = [0; 32];
-    SystemRandom::new().fill(&mut seed).map_err(|_| "the system gives no random numbers".to_owned())?;
-    let mut entropy = Entropy::from_seed(seed);
-    let server = ServerConfig { methods: vec![method.protocol()], ..ServerConfig::default() };
-    let client = ClientConfig {
-        user: user.to_vec(),
-        password,
-        methods: vec![method.protocol()],
-        ..ClientConfig::default()
-    };
-    let mut server = Link::server(Arc::new(server), entropy.fork());
-    let mut client = Link::client(Arc::new(client), entropy.fork());
-    let now = Instant::now();
-    server.start(now);
-    client.start(now);
-    // A handful of frames each way is all that LCP and a challenge take.
-    for _ in 0..32 {
-        while let Some(frame) = client.poll_frame() {
-            server.handle_frame(now, &frame);
-        }
-        while let Some(frame) = server.poll_frame() {
-            client.handle_frame(now, &frame);
-        }
-        while let Some(event) = server.poll_event() {
-            if let Event::Authenticate(request) = event {
-                return credentials_of(request.proof).ok_or_else(|| "EAP takes more than one question".to_owned());
+/// A caller and an answerer who talk in memory: what a client would send, without a call.
+struct Caller {
+    server: Link,
+    client: Link,
+}
+
+impl Caller {
+    fn new(user: &[u8], password: Zeroizing<Vec<u8>>, method: Method) -> Result<Self, String> {
+        let mut seed = [0; 32];
+        SystemRandom::new().fill(&mut seed).map_err(|_| "the system gives no random numbers".to_owned())?;
+        let mut entropy = Entropy::from_seed(seed);
+        let server = ServerConfig { methods: vec![method.protocol()], ..ServerConfig::default() };
+        let client = ClientConfig {
+            user: user.to_vec(),
+            password,
+            methods: vec![method.protocol()],
+            ..ClientConfig::default()
+        };
+        let mut server = Link::server(Arc::new(server), entropy.fork());
+        let mut client = Link::client(Arc::new(client), entropy.fork());
+        let now = Instant::now();
+        server.start(now);
+        client.start(now);
+        Ok(Self { server, client })
+    }
+
+    /// The proof, once it is there: a handful of frames each way is all that LCP and a challenge take.
+    fn proof(&mut self) -> Option<Proof> {
+        let now = Instant::now();
+        for _ in 0..32 {
+            while let Some(frame) = self.client.poll_frame() {
+                self.server.handle_frame(now, &frame);
+            }
+            while let Some(frame) = self.server.poll_frame() {
+                self.client.handle_frame(now, &frame);
+            }
+            while let Some(event) = self.server.poll_event() {
+                if let Event::Authenticate(request) = event {
+                    return Some(request.proof);
+                }
             }
         }
+        None
     }
-    Err("a user name or password of this length cannot be sent by PPP".into())
+
+    /// The response to what the server asks next.
+    fn respond(&mut self, packet: Vec<u8>) -> Option<Vec<u8>> {
+        self.server.authenticated(Instant::now(), AuthDecision::Continue { packet, timeout: None });
+        match self.proof()? {
+            Proof::Eap { packet } => Some(packet),
+            Proof::Pap { .. } | Proof::Chap { .. } | Proof::MsChapV1 { .. } | Proof::MsChapV2 { .. } => None,
+        }
+    }
+}
+
+/// Goes on with a login of several rounds until it is decided.
+async fn decided(mut outcome: LoginOutcome, caller: &mut Caller, context: &SessionContext) -> LoginOutcome {
+    while let (Some(continuation), Verdict::Challenge(challenge)) =
+        (outcome.continuation.take(), &mut outcome.verdict)
+    {
+        let Some(response) = challenge.eap.take().and_then(|packet| caller.respond(packet)) else { break };
+        let spent = outcome.round_trip;
+        outcome = continuation.resume(response, context).await;
+        outcome.round_trip += spent;
+    }
+    outcome
 }
 
 /// The outcome, and the policy that would follow from it.
@@ -184,6 +220,19 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// The layer that failed; `None` where nothing did.
+    fn layer(&self) -> Option<Layer> {
+        match &self.outcome.verdict {
+            Verdict::Accept(_) => match &self.policy {
+                Some(Err(_)) => Some(Layer::Configuration),
+                Some(Ok(_)) | None => None,
+            },
+            Verdict::Reject(reject) => Some(reject.reason.layer()),
+            Verdict::Challenge(_) => Some(Layer::Password),
+            Verdict::Unavailable(silence) => Some(silence.layer),
+        }
+    }
+
     fn json(&self) -> Value {
         let (verdict, reason) = self.verdict();
         let outcome = self.outcome;
@@ -196,6 +245,8 @@ impl<'a> Report<'a> {
         json!({
             "verdict": verdict,
             "reason": reason,
+            "layer": self.layer(),
+            "advice": self.layer().map(Layer::advice),
             "tunnel-group": outcome.tunnel_group,
             "name-sent": PrintableName(&outcome.name).to_string(),
             "method": outcome.method.to_string(),
@@ -220,6 +271,10 @@ impl<'a> Report<'a> {
         let outcome = self.outcome;
         let line = |name: &str, value: &str| println!("{name:<22} {value}");
         line("Verdict", &if reason.is_empty() { verdict.to_owned() } else { format!("{verdict}: {reason}") });
+        if let Some(layer) = self.layer() {
+            line("Layer", layer.as_str());
+            line("What to do", layer.advice());
+        }
         line("Tunnel group", &outcome.tunnel_group);
         line("Name sent", &PrintableName(&outcome.name).to_string());
         line("Method", &outcome.method.to_string());
@@ -312,6 +367,14 @@ fn policy_lines(policy: &SessionPolicy) -> Vec<(&'static str, Value)> {
         (
             "routes",
             json!(policy.routes.iter().map(|(net, length)| format!("{net}/{length}")).collect::<Vec<_>>()),
+        ),
+        (
+            "ppp-encryption",
+            match policy.encryption.mode {
+                EncryptionMode::None => json!("none"),
+                EncryptionMode::Allowed => json!("allowed"),
+                EncryptionMode::Required => json!("required"),
+            },
         ),
         ("mtu", json!(policy.mtu)),
         ("interim-interval", json!(seconds(policy.interim_interval))),

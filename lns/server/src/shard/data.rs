@@ -82,7 +82,7 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(token as usize) else { return };
         let live = match &mut session.stage {
             Stage::Live(live) => live,
-            Stage::Negotiating | Stage::Deciding | Stage::Granted(_) => {
+            Stage::Negotiating | Stage::Deciding | Stage::Challenged(_) | Stage::Granted(_) => {
                 return self.control_frame(now, token, frame);
             }
         };

@@ -20,22 +20,27 @@ impl Shard {
     /// Sends a login on its way to the AAA router.
     pub(super) fn ask(&mut self, token: u32, request: AuthRequest) {
         let session = &mut self.sessions[token as usize];
-        let Some(credentials) = credentials_of(request.proof) else {
-            let message = b"EAP is not served".to_vec();
-            return session.link.authenticated(Instant::now(), AuthDecision::Unavailable { message });
-        };
-        session.stage = Stage::Deciding;
+        let before = std::mem::replace(&mut session.stage, Stage::Deciding);
         let handle = session.handle;
         let round = session.link.authentication_round();
-        let request = LoginRequest {
-            name: request.name,
-            credentials,
-            tunnel_group: session.tunnel_group.to_string(),
-            context: (*session.context).clone(),
-        };
+        let context = Arc::clone(&session.context);
+        let tunnel_group = Arc::clone(&session.tunnel_group);
         let shared = Arc::clone(&self.shared);
         self.shared.runtime.spawn(async move {
-            let decision = login::decide(&shared, handle, request).await;
+            let decision = match (before, request.proof) {
+                (Stage::Challenged(login), Proof::Eap { packet }) => {
+                    login.answer(&shared, handle, packet, &context).await
+                }
+                (_, proof) => {
+                    let request = LoginRequest {
+                        name: request.name,
+                        credentials: credentials_of(proof),
+                        tunnel_group: tunnel_group.to_string(),
+                        context: (*context).clone(),
+                    };
+                    login::decide(&shared, handle, request).await
+                }
+            };
             if let Some(post) = shared.post(handle.shard) {
                 post.send(Message::Decision { handle, round, decision });
             }
@@ -58,9 +63,13 @@ impl Shard {
         }
         session.stage = Stage::Negotiating;
         let decision = match decision {
-            Decision::Accept { message, network, grant } => {
+            Decision::Accept { message, network, encryption, grant } => {
                 session.stage = Stage::Granted(grant);
-                AuthDecision::Accept { message, network, encryption: None }
+                AuthDecision::Accept { message, network, encryption }
+            }
+            Decision::Continue { packet, timeout, login } => {
+                session.stage = Stage::Challenged(login);
+                AuthDecision::Continue { packet, timeout }
             }
             Decision::Reject { message, code, retry } => AuthDecision::Reject { message, code, retry },
             Decision::Unavailable { message } => {
@@ -79,7 +88,7 @@ impl Shard {
         let grant = match std::mem::replace(&mut session.stage, Stage::Negotiating) {
             Stage::Granted(grant) => grant,
             // IPCP negotiated anew on a live session: everything is as before.
-            other @ (Stage::Live(_) | Stage::Negotiating | Stage::Deciding) => {
+            other @ (Stage::Live(_) | Stage::Negotiating | Stage::Deciding | Stage::Challenged(_)) => {
                 session.stage = other;
                 return;
             }
@@ -145,7 +154,7 @@ impl Shard {
         self.endpoint.close_session(now, session.key, CallDisconnect::new(result, ending.words.clone()));
         match &session.stage {
             Stage::Live(live) => self.bill_the_end(now, token, &session.context, live, &ending),
-            Stage::Negotiating | Stage::Deciding | Stage::Granted(_) => {
+            Stage::Negotiating | Stage::Deciding | Stage::Challenged(_) | Stage::Granted(_) => {
                 if let Some(more) = self.quiet.may_log("before-login", now) {
                     info!(
                         peer = session.context.calling_station_id,
@@ -164,7 +173,7 @@ impl Shard {
     pub(super) fn begin_anew(&mut self, now: Instant, token: u32) {
         let session = &mut self.sessions[token as usize];
         match std::mem::replace(&mut session.stage, Stage::Negotiating) {
-            Stage::Negotiating | Stage::Deciding | Stage::Granted(_) => {}
+            Stage::Negotiating | Stage::Deciding | Stage::Challenged(_) | Stage::Granted(_) => {}
             Stage::Live(live) => {
                 let before = Arc::clone(&session.context);
                 let next = SessionContext { acct_session_id: self.shared.session_id(), ..(*before).clone() };
@@ -255,8 +264,8 @@ impl Shard {
 }
 
 /// What a peer proved itself with, in the AAA side's terms.
-pub(crate) fn credentials_of(proof: Proof) -> Option<Credentials> {
-    Some(match proof {
+pub(crate) fn credentials_of(proof: Proof) -> Credentials {
+    match proof {
         Proof::Pap { password } => Credentials::Pap { password: Secret::from(password) },
         Proof::Chap { identifier, challenge, response } => {
             Credentials::Chap { identifier, challenge, response }
@@ -267,8 +276,8 @@ pub(crate) fn credentials_of(proof: Proof) -> Option<Credentials> {
         Proof::MsChapV2 { identifier, authenticator_challenge, peer_challenge, nt_response, flags } => {
             Credentials::MsChapV2 { identifier, authenticator_challenge, peer_challenge, nt_response, flags }
         }
-        Proof::Eap { .. } => return None,
-    })
+        Proof::Eap { packet } => Credentials::Eap { message: packet, state: Vec::new() },
+    }
 }
 
 /// Why a session whose link went down ended.

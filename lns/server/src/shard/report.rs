@@ -14,7 +14,7 @@ impl Session {
     fn live(&self) -> Option<&Live> {
         match &self.stage {
             Stage::Live(live) => Some(live),
-            Stage::Negotiating | Stage::Deciding | Stage::Granted(_) => None,
+            Stage::Negotiating | Stage::Deciding | Stage::Challenged(_) | Stage::Granted(_) => None,
         }
     }
 
@@ -22,7 +22,7 @@ impl Session {
         match &self.stage {
             Stage::Granted(grant) => Some(grant),
             Stage::Live(live) => Some(&live.grant),
-            Stage::Negotiating | Stage::Deciding => None,
+            Stage::Negotiating | Stage::Deciding | Stage::Challenged(_) => None,
         }
     }
 }

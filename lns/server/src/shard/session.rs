@@ -10,7 +10,7 @@ use tollgate_l2tp::SessionKey;
 use tollgate_policy::filter::AccessList;
 use tollgate_ppp::Link;
 
-use crate::login::Grant;
+use crate::login::{Grant, PendingLogin};
 use crate::registry::Handle;
 
 /// One call and its PPP link.
@@ -37,6 +37,8 @@ pub(super) enum Stage {
     Negotiating,
     /// The AAA router is asked.
     Deciding,
+    /// The server has asked the peer for another EAP response.
+    Challenged(Box<PendingLogin>),
     /// Accepted; IPCP is being negotiated.
     Granted(Box<Grant>),
     /// It carries traffic.
@@ -107,7 +109,7 @@ impl Session {
     pub(super) fn live_mut(&mut self) -> Option<&mut Live> {
         match &mut self.stage {
             Stage::Live(live) => Some(live),
-            Stage::Negotiating | Stage::Deciding | Stage::Granted(_) => None,
+            Stage::Negotiating | Stage::Deciding | Stage::Challenged(_) | Stage::Granted(_) => None,
         }
     }
 }
