@@ -72,7 +72,7 @@ impl Tls {
     pub async fn connect(
         &self,
         stream: TcpStream,
-        server: &dyn std::fmt::Display,
+        server: &(dyn std::fmt::Display + Sync),
         deadline: Instant,
     ) -> Result<TlsStream<TcpStream>, Unavailable> {
         let connector = TlsConnector::from(Arc::clone(&self.config));
