@@ -4,7 +4,11 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+pub mod ldap;
 pub mod local;
 pub mod net;
 pub mod radius;
+mod servers;
 pub mod tls;
+
+pub use servers::Servers;
