@@ -8,7 +8,4 @@ pub mod ldap;
 pub mod local;
 pub mod net;
 pub mod radius;
-mod servers;
 pub mod tls;
-
-pub use servers::Servers;
