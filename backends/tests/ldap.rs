@@ -1,11 +1,15 @@
-//! The LDAP backend against a real OpenLDAP.
+//! The LDAP backend against a real OpenLDAP, a real Samba, and servers that answer nonsense.
 
+#[path = "ldap/active_directory.rs"]
+mod active_directory;
 #[path = "ldap/attributes.rs"]
 mod attributes;
 #[path = "ldap/failures.rs"]
 mod failures;
 #[path = "ldap/malformed.rs"]
 mod malformed;
+#[path = "support/samba.rs"]
+mod samba;
 #[path = "support/slapd.rs"]
 mod slapd;
 

@@ -1,5 +1,7 @@
 //! The steps of one login: find the entry with our own account, bind as it, read what it says about the session.
 
+mod reach;
+
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -8,12 +10,11 @@ use tollgate_aaa::pool::{Place, Pool};
 use tollgate_aaa::{Layer, Reject, RejectReason, Secret, Unavailable, Verdict};
 use tracing::debug;
 
-use super::connection::{Connection, Failure, Found, Protection};
+use super::connection::{Connection, Failure, Protection};
 use super::message::{Depth, Entry, Outcome, Search};
 use super::refusal::{self, Judgement};
 use super::{DirectoryType, LdapSettings, Scope, Security, filter, referral};
 use crate::net::Endpoint;
-use crate::tls::{Tls, Versions};
 
 /// Connections of one kind at most.
 const CONNECTIONS: usize = 16;
@@ -84,7 +85,7 @@ enum Eyes<'a> {
 
 impl Directory {
     pub(super) fn new(settings: LdapSettings) -> Result<Self, String> {
-        let protection = protection(&settings.security, &settings.endpoint.host)?;
+        let protection = reach::protection(&settings.security, &settings.endpoint.host)?;
         let is_microsoft = OnceLock::new();
         match settings.server_type {
             DirectoryType::Microsoft => drop(is_microsoft.set(true)),
@@ -308,95 +309,6 @@ impl Directory {
         Ok(*self.is_microsoft.get_or_init(|| is))
     }
 
-    async fn look(&self, search: &Search, eyes: &mut Eyes<'_>, deadline: Instant) -> Result<Found, Failure> {
-        match eyes {
-            Eyes::Own(bound) => bound.connection.search(search, deadline).await,
-            Eyes::Service(Some(server)) => {
-                let mut connection = self.open_for_search(server, deadline).await?;
-                connection.search(search, deadline).await
-            }
-            Eyes::Service(None) => {
-                let mut place = self.place(&self.searching, deadline).await?;
-                let mut idle = place.reused();
-                loop {
-                    let (mut connection, fresh) = match idle.take() {
-                        Some(connection) => (connection, false),
-                        None => (self.open_for_search(&self.settings.endpoint, deadline).await?, true),
-                    };
-                    match connection.search(search, deadline).await {
-                        Ok(found) => {
-                            if found.complete {
-                                place.keep(connection);
-                            }
-                            return Ok(found);
-                        }
-                        Err(Failure::Closed(why)) if !fresh => debug!(why, "opening the connection again"),
-                        Err(failure) => return Err(failure),
-                    }
-                }
-            }
-        }
-    }
-
-    async fn bind(
-        &self,
-        name: &str,
-        password: &Secret,
-        server: Option<&Endpoint>,
-        deadline: Instant,
-    ) -> Result<(Bound<'_>, Outcome), Failure> {
-        if let Some(server) = server {
-            let mut connection = self.open(server, deadline).await?;
-            let outcome = connection.bind(name, password, deadline).await?;
-            return Ok((Bound { connection, place: None }, outcome));
-        }
-        let mut place = self.place(&self.binding, deadline).await?;
-        let mut idle = place.reused();
-        loop {
-            let (mut connection, fresh) = match idle.take() {
-                Some(connection) => (connection, false),
-                None => (self.open(&self.settings.endpoint, deadline).await?, true),
-            };
-            match connection.bind(name, password, deadline).await {
-                Ok(outcome) => return Ok((Bound { connection, place: Some(place) }, outcome)),
-                Err(Failure::Closed(why)) if !fresh => debug!(why, "opening the connection again"),
-                Err(failure) => return Err(failure),
-            }
-        }
-    }
-
-    async fn place<'a>(
-        &self,
-        pool: &'a Pool<Connection>,
-        deadline: Instant,
-    ) -> Result<Place<'a, Connection>, Failure> {
-        pool.take(deadline).await.map_err(|busy| {
-            let why = format!("{}: {busy}", self.settings.endpoint);
-            Failure::Unavailable(Unavailable::new(Layer::Connection, why))
-        })
-    }
-
-    async fn open(&self, server: &Endpoint, deadline: Instant) -> Result<Connection, Failure> {
-        if *server == self.settings.endpoint {
-            return Connection::open(server, &self.protection, deadline).await;
-        }
-        let protection = elsewhere(&self.settings.security, &server.host)
-            .map_err(|why| Unavailable::new(Layer::Tls, why))?;
-        Connection::open(server, &protection, deadline).await
-    }
-
-    /// Opens a connection and binds our own account on it.
-    async fn open_for_search(&self, server: &Endpoint, deadline: Instant) -> Result<Connection, Failure> {
-        let mut connection = self.open(server, deadline).await?;
-        if let Some((login, password)) = &self.settings.login {
-            let outcome = connection.bind(login, password, deadline).await?;
-            if outcome.code != refusal::SUCCESS {
-                return Err(refusal::service_refused(&outcome, &server.to_string(), login).into());
-            }
-        }
-        Ok(connection)
-    }
-
     fn search_refused(&self, outcome: &Outcome, search: &Search, server: &str) -> Unavailable {
         let words = refusal::words(outcome);
         let base = &search.base;
@@ -472,22 +384,4 @@ fn base_search(dn: &str, filter: Vec<u8>, attribute: &str) -> Search {
 
 fn no_filter(user: &str) -> End {
     End::Refused(RejectReason::CannotBeSent(format!("{user:?} makes no search filter of ldap-filter")))
-}
-
-fn protection(security: &Security, host: &str) -> Result<Protection, String> {
-    Ok(match security {
-        Security::Clear => Protection::Clear,
-        Security::StartTls(settings) => Protection::StartTls(Tls::new(settings, host, Versions::FromTls12)?),
-        Security::Ldaps(settings) => Protection::Ldaps(Tls::new(settings, host, Versions::FromTls12)?),
-    })
-}
-
-/// The same for the server of a referral, whose certificate must carry its own name.
-fn elsewhere(security: &Security, host: &str) -> Result<Protection, String> {
-    let mut security = security.clone();
-    match &mut security {
-        Security::StartTls(settings) | Security::Ldaps(settings) => settings.server_name = None,
-        Security::Clear => {}
-    }
-    protection(&security, host)
 }

@@ -7,7 +7,12 @@ use tollgate_backends::ldap::AttributeRule;
 
 use super::*;
 
-fn rule(attribute: &str, value: Option<&str>, target: &str, result: Option<&str>) -> AttributeRule {
+pub(super) fn rule(
+    attribute: &str,
+    value: Option<&str>,
+    target: &str,
+    result: Option<&str>,
+) -> AttributeRule {
     AttributeRule {
         attribute: attribute.to_owned(),
         value: value.map(str::to_owned),
