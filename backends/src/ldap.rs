@@ -22,8 +22,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tollgate_aaa::{
-    AuthMethod, AuthRequest, Backend, Counters, Credentials, Reject, RejectReason, Secret, ServerType,
-    Verdict,
+    AuthRequest, Backend, Counters, Credentials, Reject, RejectReason, Secret, ServerType, Verdict,
 };
 
 use crate::net::Endpoint;
@@ -183,7 +182,6 @@ fn sendable<'a>(request: &'a AuthRequest<'_>) -> Result<(&'a str, &'a Secret), R
     let Credentials::Pap { password } = request.credentials else {
         return cannot("LDAP takes the password itself, which only PAP carries");
     };
-    debug_assert_eq!(request.credentials.method(), AuthMethod::Pap);
     if password.is_empty() {
         return Err(RejectReason::EmptyPassword);
     }

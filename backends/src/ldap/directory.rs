@@ -302,10 +302,11 @@ impl Directory {
         }
         let Some(filter) = filter::anything() else { return Ok(false) };
         let found = self.look(&base_search("", filter, "supportedCapabilities"), eyes, deadline).await?;
-        let is = found
-            .entries
-            .iter()
-            .any(|root| root.values("supportedCapabilities").any(|value| value == ACTIVE_DIRECTORY));
+        let Some(root) = found.entries.first() else {
+            // It may tell the next time.
+            return Ok(false);
+        };
+        let is = root.values("supportedCapabilities").any(|value| value == ACTIVE_DIRECTORY);
         Ok(*self.is_microsoft.get_or_init(|| is))
     }
 

@@ -180,11 +180,14 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Values of an attribute, whose name's case does not matter.
+    /// Values of an attribute, whose name's case does not matter, nor what options it came with (`;range=0-1499`).
     pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         self.attributes
             .iter()
-            .filter(move |(attribute, _)| attribute.eq_ignore_ascii_case(name))
+            .filter(move |(attribute, _)| {
+                attribute.eq_ignore_ascii_case(name)
+                    || attribute.split(';').next().is_some_and(|bare| bare.eq_ignore_ascii_case(name))
+            })
             .flat_map(|(_, values)| values.iter().map(Vec::as_slice))
     }
 }

@@ -79,6 +79,10 @@ async fn nobody_there_is_told_by_layer_and_in_time() {
     assert_eq!(backend.timeout(), Some(timeout));
     unavailable(ask(&backend, "joe", PASSWORD).await, Layer::Connection, &["the bind", "timeout"]);
     let elapsed = begun.elapsed();
+    let ca = Slapd::start(Options::default());
+    let security = Security::Ldaps(tls(Some(ca.ca()), Some(SERVER_NAME)));
+    let secured = LdapSettings { timeout, security, ..settings(port) };
+    unavailable(login(secured, "joe", PASSWORD).await, Layer::Tls, &["handshake", "timeout"]);
     assert!(elapsed >= timeout && elapsed < timeout * 2, "{elapsed:?}");
 }
 
@@ -152,6 +156,21 @@ async fn referrals_are_followed_but_not_for_ever() {
     let anonymous = |port| LdapSettings { login: None, ..settings(port) };
     accepted(login(anonymous(before.port), "joe", PASSWORD).await);
     assert_eq!(refused(login(anonymous(before.port), "joe", "wrong").await), RejectReason::WrongPassword);
+
+    // A branch that another server has.
+    let branch = format!(
+        "dn: ou=branch,dc=example,dc=test\nobjectClass: referral\nobjectClass: extensibleObject\nou: branch\n\
+         ref: ldap://127.0.0.1:{}/{PEOPLE}\n\n",
+        server.port
+    );
+    let trunk =
+        Slapd::start(Options { entries: branch + &Slapd::person("ann", PASSWORD, ""), ..Options::default() });
+    for (user, password) in [("joe", PASSWORD), ("ann", PASSWORD)] {
+        accepted(login(settings(trunk.port), user, password).await);
+        let wrong = login(settings(trunk.port), user, "wrong").await;
+        assert_eq!(refused(wrong), RejectReason::WrongPassword);
+    }
+    assert_eq!(refused(login(settings(trunk.port), "bob", PASSWORD).await), RejectReason::UnknownUser);
 
     // One that refers to itself.
     let ports = slapd::free_ports();
