@@ -219,7 +219,6 @@ impl Samba {
             "[global]\n\
              pid directory = {folder}/run\n\
              ncalrpc dir = {folder}/run/ncalrpc\n\
-             winbindd socket directory = {folder}/run/winbindd\n\
              log file = {folder}/log.%m\n\
              tls certfile = {folder}/server.pem\n\
              tls keyfile = {folder}/server.key\n\
@@ -247,17 +246,17 @@ impl Samba {
     }
 
     fn launch(&self) -> Result<(), String> {
-        // The shell ends the server and all its processes when our end of its standard input closes, however this
-        // process ends. They are a session of their own, so that none is forgotten.
-        let script = "setsid \"$0\" -F --no-process-group --debug-stdout -s \"$1\" & server=$!; exec >&- 2>&-; \
-                      read -r _; kill -TERM -$server; \
-                      for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 -$server || break; sleep 0.1; done; \
-                      kill -KILL -$server; wait; rm -rf \"$2\"";
+        // The shell ends the server when our end of its standard input closes, however this process ends. Processes of
+        // Samba leave its group: a namespace of processes ends all of them. Winbind's socket has one place only, which
+        // two controllers would fight for: each sees a folder of its own there.
+        let script = "mkdir -p /run/samba; \
+                      unshare --mount --pid --fork --kill-child --mount-proc sh -c \
+                        'mount -t tmpfs none /run/samba; \"$0\" -F --no-process-group --debug-stdout -s \"$1\"; exit' \
+                        \"$0\" \"$1\" & server=$!; exec >&- 2>&-; read -r _; kill -9 $server; wait; rm -rf \"$2\"";
         let mut child = Command::new("sh")
             .args(["-c", script, BINARY])
             .arg(self.configuration())
             .arg(&self.folder)
-            .env("WINBINDD_SOCKET_DIR", self.folder.join("run/winbindd"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
