@@ -10,7 +10,7 @@ use crate::accounting::{AccountingError, Record};
 use crate::credentials::Credentials;
 use crate::matrix::ServerType;
 use crate::request::SessionContext;
-use crate::verdict::Verdict;
+use crate::verdict::{Reject, RejectReason, Verdict};
 
 /// What a backend is asked.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +47,13 @@ pub trait Backend: Send + Sync {
     /// Verdicts and round trips are counted by the group; a backend counts what only it sees: retransmissions,
     /// malformed answers, bad authenticators.
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Verdict;
+
+    /// Asks what the session of a user gets whom somebody else has authenticated. The credentials are not looked at.
+    async fn authorize(&self, request: &AuthRequest<'_>) -> Verdict {
+        let _ = request;
+        let why = format!("{} does not authorize", self.server_type().title());
+        Verdict::Reject(Reject::new(RejectReason::CannotBeSent(why)))
+    }
 
     /// Delivers one record. `Ok` means that the server has acknowledged it.
     async fn account(&self, record: &Record) -> Result<(), AccountingError> {

@@ -94,6 +94,15 @@ pub struct ServerGroup {
     accounting: Mutex<Health>,
 }
 
+/// What a server is asked about a login.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// Is it this user?
+    Authentication,
+    /// What does this user get?
+    Authorization,
+}
+
 #[derive(Clone, Copy)]
 enum Duty {
     Authentication,
@@ -139,13 +148,21 @@ impl ServerGroup {
     }
 
     pub(crate) async fn ask(&self, request: &AuthRequest<'_>, when_dead: WhenDead) -> GroupAnswer {
+        self.ask_for(Purpose::Authentication, request, when_dead).await
+    }
+
+    pub(crate) async fn ask_to_authorize(&self, request: &AuthRequest<'_>) -> GroupAnswer {
+        self.ask_for(Purpose::Authorization, request, WhenDead::KeepTrying).await
+    }
+
+    async fn ask_for(&self, purpose: Purpose, request: &AuthRequest<'_>, when_dead: WhenDead) -> GroupAnswer {
         let begun = Instant::now();
         let mut why = None;
         let mut asked = vec![false; self.members.len()];
         for (index, (member, asked)) in self.members.iter().zip(&mut asked).enumerate() {
             let Some(turn) = self.take_turn(Duty::Authentication, index) else { continue };
             *asked = true;
-            match self.ask_one(member, request, turn).await {
+            match self.ask_one(purpose, member, request, turn).await {
                 Verdict::Unavailable(unavailable) => why = Some(unavailable),
                 verdict => return decided(verdict, index, member, begun),
             }
@@ -156,7 +173,7 @@ impl ServerGroup {
                     continue;
                 }
                 let turn = HeldTurn { group: self, duty: Duty::Authentication, index, probe: false };
-                match self.ask_one(member, request, turn).await {
+                match self.ask_one(purpose, member, request, turn).await {
                     Verdict::Unavailable(unavailable) => why = Some(unavailable),
                     verdict => return decided(verdict, index, member, begun),
                 }
@@ -179,15 +196,21 @@ impl ServerGroup {
             return GroupAnswer { verdict, server: None, member: None, round_trip: Duration::ZERO };
         };
         let turn = HeldTurn { group: self, duty: Duty::Authentication, index, probe: false };
-        let verdict = self.ask_one(member, request, turn).await;
+        let verdict = self.ask_one(Purpose::Authentication, member, request, turn).await;
         decided(verdict, index, member, begun)
     }
 
-    async fn ask_one(&self, member: &Member, request: &AuthRequest<'_>, turn: HeldTurn<'_>) -> Verdict {
+    async fn ask_one(
+        &self,
+        purpose: Purpose,
+        member: &Member,
+        request: &AuthRequest<'_>,
+        turn: HeldTurn<'_>,
+    ) -> Verdict {
         let counters = member.backend.counters();
         Counters::count(&counters.requests);
         let begun = Instant::now();
-        let verdict = within_timeout(member, request).await;
+        let verdict = within_timeout(purpose, member, request).await;
         counters.note_verdict(&verdict, begun.elapsed());
         match &verdict {
             Verdict::Accept(_) | Verdict::Reject(_) | Verdict::Challenge(_) => turn.answered(),
@@ -337,8 +360,11 @@ impl ServerGroup {
 /// After the backend's own timeout, so that its words are heard.
 const GRACE: Duration = Duration::from_millis(500);
 
-async fn within_timeout(member: &Member, request: &AuthRequest<'_>) -> Verdict {
-    let question = member.backend.authenticate(request);
+async fn within_timeout(purpose: Purpose, member: &Member, request: &AuthRequest<'_>) -> Verdict {
+    let question = match purpose {
+        Purpose::Authentication => member.backend.authenticate(request),
+        Purpose::Authorization => member.backend.authorize(request),
+    };
     let Some(limit) = member.backend.timeout() else { return question.await };
     tokio::time::timeout(limit + GRACE, question).await.unwrap_or_else(|_| {
         let why = format!("{} gave no verdict within {} s", member.address, limit.as_secs());

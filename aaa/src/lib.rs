@@ -35,7 +35,7 @@ pub use group::{
 pub use layer::Layer;
 pub use matrix::{AuthMethod, MatrixCell, ServerType};
 pub use request::{LoginRequest, SessionContext};
-pub use router::{Continuation, LoginOutcome, Router, TunnelGroupRoute};
+pub use router::{Continuation, LoginOutcome, Router, SecondFactor, TunnelGroupRoute};
 pub use secret::Secret;
 pub use username::{GroupDelimiter, NameError, PrintableName};
 pub use verdict::{

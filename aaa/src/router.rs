@@ -3,6 +3,7 @@
 //! A reject ends it. Only silence of every server leads to LOCAL, only where the tunnel group says so, and only for a
 //! method that LOCAL can check.
 
+mod factors;
 mod rounds;
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,12 +13,14 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use crate::backend::AuthRequest;
+use crate::credentials::Credentials;
 use crate::group::{GroupAnswer, GroupStatus, ServerGroup, WhenDead};
 use crate::matrix::{self, AuthMethod, MatrixCell, ServerType};
 use crate::request::LoginRequest;
 use crate::username::{self, GroupDelimiter, NameError, NameOptions, PrintableName};
 use crate::verdict::{Reject, RejectReason, Verdict};
 
+pub use factors::SecondFactor;
 pub use rounds::Continuation;
 
 /// What the router needs to know about a tunnel group.
@@ -37,6 +40,10 @@ pub struct TunnelGroupRoute {
     pub strip_group: bool,
     /// A leading `DOMAIN\` is not sent.
     pub strip_domain: bool,
+    /// What the password field holds besides the password.
+    pub second_factor: Option<SecondFactor>,
+    /// Who says what a session gets; `None`: whoever authenticated.
+    pub authorization_group: Option<Arc<ServerGroup>>,
     /// Where its sessions are billed.
     pub accounting_group: Option<Arc<ServerGroup>>,
 }
@@ -78,6 +85,14 @@ pub struct LoginOutcome {
     pub continuation: Option<Continuation>,
 }
 
+impl LoginOutcome {
+    /// The same login, refused by our own configuration after all.
+    fn refused(self, reason: RejectReason) -> Self {
+        let verdict = Verdict::Reject(Reject::new(reason));
+        Self { verdict, refused_by_configuration: true, continuation: None, ..self }
+    }
+}
+
 /// Routes logins. Immutable: a reload makes a new one.
 pub struct Router {
     delimiter: Option<GroupDelimiter>,
@@ -103,6 +118,10 @@ impl Router {
         for group in groups {
             router = router
                 .with_server_groups([Arc::clone(&group.server_group)])
+                .with_server_groups(
+                    group.second_factor.as_ref().map(|factor| Arc::clone(&factor.server_group)),
+                )
+                .with_server_groups(group.authorization_group.clone())
                 .with_server_groups(group.accounting_group.clone());
             router.tunnel_groups.insert(group.name.clone(), group);
         }
@@ -153,11 +172,41 @@ impl Router {
             Ok(choice) => choice,
             Err(reason) => return refused(request, &request.tunnel_group, &request.name, reason),
         };
+        let factors = match chosen.second_factor.as_ref().map(|factor| factor.split(&request.credentials)) {
+            None => None,
+            Some(Ok(factors)) => Some(factors),
+            Some(Err(reason)) => return refused(request, &chosen.name, name.as_bytes(), reason),
+        };
+        let first = factors.as_ref().map_or(&request.credentials, |[password, _]| password);
+        let mut outcome = self.authenticate(request, chosen, name, first).await;
+        if let (Some(factor), Some([_, code]), Verdict::Accept(_)) =
+            (&chosen.second_factor, &factors, &outcome.verdict)
+        {
+            outcome = factor.ask(request, code, outcome).await;
+        }
+        if let (Some(group), Verdict::Accept(_)) = (&chosen.authorization_group, &outcome.verdict) {
+            let question = question(request, first, name.as_bytes(), &chosen.name);
+            outcome = factors::authorize(group, &question, outcome).await;
+        }
+        if let Some(continuation) = &mut outcome.continuation {
+            continuation.authorized_by(chosen.authorization_group.clone());
+        }
+        outcome
+    }
+
+    async fn authenticate(
+        &self,
+        request: &LoginRequest,
+        chosen: &TunnelGroupRoute,
+        name: &str,
+        credentials: &Credentials,
+    ) -> LoginOutcome {
         let group = &chosen.server_group;
-        if let Err(reason) = may_serve(group.server_type(), chosen, request.credentials.method()) {
+        let method = presented(group.server_type(), credentials.method());
+        if let Err(reason) = may_serve(group.server_type(), chosen, method) {
             return refused(request, &chosen.name, name.as_bytes(), reason);
         }
-        let question = question(request, name, &chosen.name);
+        let question = question(request, credentials, name.as_bytes(), &chosen.name);
         let fallback = self.local.as_ref().filter(|local| {
             chosen.local_fallback && group.server_type() != ServerType::Local && !Arc::ptr_eq(local, group)
         });
@@ -189,12 +238,13 @@ impl Router {
             let reason = RejectReason::UnknownServerGroup(group.to_owned());
             return refused(request, tunnel_group, name.as_bytes(), reason);
         };
-        let method = request.credentials.method();
+        let method = presented(group.server_type(), request.credentials.method());
         if !matrix::allows(group.server_type(), method) {
             let cell = MatrixCell { server_type: group.server_type(), method };
             return refused(request, tunnel_group, name.as_bytes(), RejectReason::NotAllowed(cell));
         }
-        asked(group, &question(request, name, tunnel_group), WhenDead::KeepTrying).await
+        let question = question(request, &request.credentials, name.as_bytes(), tunnel_group);
+        asked(group, &question, WhenDead::KeepTrying).await
     }
 
     /// The tunnel group that decides, and the name that it sends.
@@ -234,14 +284,21 @@ fn may_serve(
     Ok(())
 }
 
-fn question<'a>(request: &'a LoginRequest, name: &'a str, tunnel_group: &'a str) -> AuthRequest<'a> {
-    AuthRequest {
-        name: name.as_bytes(),
-        typed_name: &request.name,
-        credentials: &request.credentials,
-        tunnel_group,
-        context: &request.context,
+/// A passcode comes in PAP's password field; what it is, the server's type tells.
+fn presented(server_type: ServerType, method: AuthMethod) -> AuthMethod {
+    match (server_type, method) {
+        (ServerType::Sdi, AuthMethod::Pap) => AuthMethod::SdiPasscode,
+        _ => method,
     }
+}
+
+fn question<'a>(
+    request: &'a LoginRequest,
+    credentials: &'a Credentials,
+    name: &'a [u8],
+    tunnel_group: &'a str,
+) -> AuthRequest<'a> {
+    AuthRequest { name, typed_name: &request.name, credentials, tunnel_group, context: &request.context }
 }
 
 async fn asked(group: &Arc<ServerGroup>, question: &AuthRequest<'_>, when_dead: WhenDead) -> LoginOutcome {
@@ -262,7 +319,7 @@ fn told(group: &Arc<ServerGroup>, question: &AuthRequest<'_>, answer: GroupAnswe
         server: answer.server,
         server_type: Some(group.server_type()),
         name: question.name.to_vec(),
-        method: question.credentials.method(),
+        method: presented(group.server_type(), question.credentials.method()),
         round_trip: answer.round_trip,
         fell_back: false,
         refused_by_configuration,

@@ -14,7 +14,7 @@ use crate::layer::Layer;
 use crate::matrix::{AuthMethod, ServerType};
 use crate::request::{LoginRequest, SessionContext};
 use crate::secret::Secret;
-use crate::verdict::{Challenge, Reject, RejectReason, Unavailable, Verdict};
+use crate::verdict::{Attributes, Challenge, Reject, RejectReason, Unavailable, Verdict};
 
 /// What a scripted server does with a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(crate) struct Scripted {
     acts: Mutex<VecDeque<Act>>,
     /// Names that came in, in order.
     pub(crate) asked: Mutex<Vec<(String, String)>>,
+    /// The last password that came in.
+    pub(crate) password: Mutex<String>,
     pub(crate) delivered: Mutex<Vec<(String, RecordKind)>>,
     counters: Counters,
 }
@@ -48,6 +50,7 @@ impl Scripted {
             server_type,
             acts: Mutex::new(acts.iter().copied().collect()),
             asked: Mutex::default(),
+            password: Mutex::default(),
             delivered: Mutex::default(),
             counters: Counters::default(),
         })
@@ -85,6 +88,9 @@ impl Backend for Scripted {
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Verdict {
         let name = String::from_utf8(request.name.to_vec()).unwrap();
         self.asked.lock().unwrap().push((request.tunnel_group.to_owned(), name));
+        if let Credentials::Pap { password } = request.credentials {
+            *self.password.lock().unwrap() = String::from_utf8(password.to_vec()).unwrap();
+        }
         match self.act() {
             Act::Accept => Verdict::Accept(Box::default()),
             Act::Reject => Verdict::Reject(Reject::new(RejectReason::ServerRejected)),
@@ -103,6 +109,16 @@ impl Backend for Scripted {
                     format!("{} did not answer", self.name),
                 ))
             }
+        }
+    }
+
+    async fn authorize(&self, request: &AuthRequest<'_>) -> Verdict {
+        match self.authenticate(request).await {
+            Verdict::Accept(_) => {
+                let group_policy = Some(format!("policy of {}", self.name));
+                Verdict::Accept(Box::new(Attributes { group_policy, ..Attributes::default() }))
+            }
+            other => other,
         }
     }
 

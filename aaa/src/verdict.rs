@@ -86,6 +86,38 @@ pub struct Attributes {
     pub eap: Option<Vec<u8>>,
 }
 
+impl Attributes {
+    /// What stands here, and where nothing does what `base` says. The keys and proofs of the authentication are those of
+    /// `base`.
+    pub fn over(self, base: Self) -> Self {
+        let either = |upper: [Option<Ipv4Addr>; 2], lower| if upper == [None; 2] { lower } else { upper };
+        fn list<T>(upper: Vec<T>, lower: Vec<T>) -> Vec<T> {
+            if upper.is_empty() { lower } else { upper }
+        }
+        Self {
+            framed_address: self.framed_address.or(base.framed_address),
+            framed_netmask: self.framed_netmask.or(base.framed_netmask),
+            framed_mtu: self.framed_mtu.or(base.framed_mtu),
+            framed_routes: list(self.framed_routes, base.framed_routes),
+            session_timeout: self.session_timeout.or(base.session_timeout),
+            idle_timeout: self.idle_timeout.or(base.idle_timeout),
+            interim_interval: self.interim_interval.or(base.interim_interval),
+            classes: base.classes.into_iter().chain(self.classes).collect(),
+            group_policy: self.group_policy.or(base.group_policy),
+            filter_id: self.filter_id.or(base.filter_id),
+            reply_message: self.reply_message.or(base.reply_message),
+            dns: either(self.dns, base.dns),
+            nbns: either(self.nbns, base.nbns),
+            address_pools: list(self.address_pools, base.address_pools),
+            simultaneous_logins: self.simultaneous_logins.or(base.simultaneous_logins),
+            tunneling_protocols: self.tunneling_protocols.or(base.tunneling_protocols),
+            ms_chap2_success: base.ms_chap2_success,
+            mppe: base.mppe,
+            eap: base.eap,
+        }
+    }
+}
+
 /// Unwrapped MPPE key material (RFC 2548 sections 2.4.1 to 2.4.5).
 #[derive(Clone, Default)]
 pub struct MppeKeys {

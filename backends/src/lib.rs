@@ -7,5 +7,9 @@
 pub mod ldap;
 pub mod local;
 pub mod net;
+pub mod nt;
 pub mod radius;
+mod servers;
 pub mod tls;
+
+pub use servers::Servers;

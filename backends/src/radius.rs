@@ -27,7 +27,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
 use tollgate_aaa::accounting::{AccountingError, Record};
 use tollgate_aaa::{
-    AuthMethod, AuthRequest, Backend, Counters, Layer, Reject, RejectReason, Secret, ServerType, Unavailable,
+    AuthMethod, AuthRequest, Backend, Counters, Credentials, Layer, Reject, RejectReason, Secret, ServerType, Unavailable,
     Verdict,
 };
 
@@ -59,6 +59,8 @@ pub struct RadiusSettings {
     pub nas_ip: Option<IpAddr>,
     /// `false`: MS-CHAPv2 is never sent there.
     pub ms_chap_v2_capable: bool,
+    /// The password of every user where the server only authorizes; `None`: the user's name.
+    pub common_password: Option<Secret>,
 }
 
 impl RadiusSettings {
@@ -75,6 +77,7 @@ impl RadiusSettings {
             nas_identifier: String::new(),
             nas_ip: None,
             ms_chap_v2_capable: true,
+            common_password: None,
         }
     }
 }
@@ -94,6 +97,7 @@ pub enum RadiusError {
 pub struct RadiusBackend {
     address: String,
     ms_chap_v2_capable: bool,
+    common_password: Option<Secret>,
     nas: Nas,
     key: Arc<Key>,
     random: SystemRandom,
@@ -139,6 +143,7 @@ impl RadiusBackend {
         Ok(Arc::new(Self {
             address: format!("{host}:{}", settings.authentication_port),
             ms_chap_v2_capable: settings.ms_chap_v2_capable,
+            common_password: settings.common_password,
             nas: Nas { identifier: settings.nas_identifier.clone(), ip: settings.nas_ip },
             authentication: transport(Service::Authentication),
             accounting: transport(Service::Accounting),
@@ -190,6 +195,12 @@ impl Backend for RadiusBackend {
             Ok(verdict) => verdict,
             Err(silence) => Verdict::Unavailable(Unavailable::new(silence.layer(), silence.to_string())),
         }
+    }
+
+    async fn authorize(&self, request: &AuthRequest<'_>) -> Verdict {
+        let password = self.common_password.clone().unwrap_or_else(|| Secret::from(request.name));
+        let credentials = Credentials::Pap { password };
+        self.authenticate(&AuthRequest { credentials: &credentials, ..*request }).await
     }
 
     async fn account(&self, record: &Record) -> Result<(), AccountingError> {

@@ -21,6 +21,12 @@ pub struct TunnelGroup {
     pub authentication_server_group: String,
     /// `local-fallback`; default false.
     pub local_fallback: bool,
+    /// `secondary-authentication-server-group`: who checks the second factor of `password,code`; default none.
+    pub secondary_authentication_server_group: Option<String>,
+    /// `secondary-authentication-separator`, one character; default a comma.
+    pub secondary_authentication_separator: char,
+    /// `authorization-server-group`: who says what a session gets; default whoever authenticated.
+    pub authorization_server_group: Option<String>,
     /// `accounting-server-group`; default none.
     pub accounting_server_group: Option<String>,
     /// `ppp-authentication` in the order of preference, less what the server group's type does not serve; default

@@ -11,7 +11,7 @@ use crate::group::{GroupAnswer, ServerGroup};
 use crate::request::SessionContext;
 use crate::verdict::Verdict;
 
-use super::{LoginOutcome, log_outcome, told};
+use super::{LoginOutcome, factors, log_outcome, told};
 
 /// Who takes the next response of a peer.
 #[derive(Clone)]
@@ -22,6 +22,7 @@ pub struct Continuation {
     name: Vec<u8>,
     typed_name: Vec<u8>,
     state: Vec<u8>,
+    authorization: Option<Arc<ServerGroup>>,
 }
 
 impl std::fmt::Debug for Continuation {
@@ -45,7 +46,13 @@ impl Continuation {
             name: question.name.to_vec(),
             typed_name: question.typed_name.to_vec(),
             state: challenge.state.clone(),
+            authorization: None,
         })
+    }
+
+    /// Who says what the session gets, once the login is accepted.
+    pub(super) fn authorized_by(&mut self, group: Option<Arc<ServerGroup>>) {
+        self.authorization = group;
     }
 
     /// Passes the peer's next EAP Response on.
@@ -59,7 +66,12 @@ impl Continuation {
             context,
         };
         let answer = self.group.ask_again(self.member, &question).await;
-        let outcome = told(&self.group, &question, answer);
+        let mut outcome = told(&self.group, &question, answer);
+        if let Some(continuation) = &mut outcome.continuation {
+            continuation.authorized_by(self.authorization);
+        } else if let Some(group) = &self.authorization {
+            outcome = factors::authorize(group, &question, outcome).await;
+        }
         log_outcome(&self.typed_name, &context.acct_session_id, &outcome);
         outcome
     }

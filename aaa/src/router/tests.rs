@@ -37,6 +37,8 @@ impl World {
             strip_realm: false,
             strip_group: true,
             strip_domain: false,
+            second_factor: None,
+            authorization_group: None,
             accounting_group: None,
         };
         let mut sales = TunnelGroupRoute { methods: self.sales_methods.clone(), ..route("sales") };

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_aaa::{
-    AccountingMode, AuthMethod, Backend, GroupSettings, Reactivation, Router, ServerGroup, ServerType,
+    AccountingMode, AuthMethod, GroupSettings, Reactivation, Router, SecondFactor, ServerGroup, ServerType,
     TunnelGroupRoute,
 };
 use tollgate_backends::local::{LocalBackend, LocalSettings};
-use tollgate_backends::radius::{RadiusBackend, RadiusSettings};
 use tollgate_policy::Config;
 use tollgate_policy::config::ServerGroupConfig;
 use tollgate_policy::tunnel_group::{DEFAULT_TUNNEL_GROUP, LOCAL_SERVER_GROUP, TunnelGroup};
@@ -35,7 +34,7 @@ pub(crate) enum SnapshotError {
     /// Certificates and keys.
     #[error("[ipsec.certificate]: {0}")]
     Ipsec(String),
-    /// A RADIUS server.
+    /// A server that is no longer, or not yet, usable as configured.
     #[error("server-group.{group}: {why}")]
     Server {
         /// Its group.
@@ -70,12 +69,12 @@ impl Snapshot {
         let local = local.map(|backend| Arc::new(local_group(LOCAL_SERVER_GROUP, backend)));
         let mut groups = BTreeMap::new();
         for (name, settings) in &config.server_groups {
-            let group = match settings.protocol {
+            let group = match settings.protocol() {
                 ServerType::Local => match &local {
                     Some(local) => Arc::clone(local),
                     None => continue,
                 },
-                _ => Arc::new(radius_group(name, settings, &config, runtime)?),
+                _ => Arc::new(remote_group(name, settings, &config.lns.hostname, runtime)?),
             };
             if let Some(before) = old.and_then(|old| old.router.server_group(name)) {
                 group.adopt_health(before);
@@ -86,18 +85,8 @@ impl Snapshot {
             LOCAL_SERVER_GROUP => local.clone(),
             _ => groups.get(name).cloned(),
         };
-        let routes = config
-            .tunnel_groups
-            .iter()
-            .filter_map(|(name, group)| {
-                Some(route(
-                    name,
-                    group,
-                    find(&group.authentication_server_group)?,
-                    group.accounting_server_group.as_deref().and_then(find),
-                ))
-            })
-            .collect();
+        let routes =
+            config.tunnel_groups.iter().filter_map(|(name, group)| route(name, group, find)).collect();
         let router = Router::new(config.lns.group_delimiter, routes, local.clone())
             .with_server_groups(groups.values().cloned());
         let arrivals = config
@@ -138,38 +127,19 @@ fn local_group(name: &str, backend: Arc<LocalBackend>) -> ServerGroup {
     ServerGroup::new(settings, vec![backend])
 }
 
-fn radius_group(
+fn remote_group(
     name: &str,
     settings: &ServerGroupConfig,
-    config: &Config,
+    hostname: &str,
     runtime: &tokio::runtime::Handle,
 ) -> Result<ServerGroup, SnapshotError> {
     let servers = settings
-        .hosts
-        .iter()
-        .map(|host| {
-            let backend: Arc<dyn Backend> = RadiusBackend::new(
-                RadiusSettings {
-                    address: host.address.clone(),
-                    key: host.key.clone(),
-                    authentication_port: host.authentication_port,
-                    accounting_port: host.accounting_port,
-                    timeout: host.timeout,
-                    retry_interval: host.retry_interval,
-                    require_message_authenticator: host.require_message_authenticator,
-                    nas_identifier: config.lns.hostname.clone(),
-                    nas_ip: None,
-                    ms_chap_v2_capable: true,
-                },
-                runtime.clone(),
-            )
-            .map_err(|error| SnapshotError::Server { group: name.to_owned(), why: error.to_string() })?;
-            Ok(backend)
-        })
-        .collect::<Result<Vec<_>, SnapshotError>>()?;
+        .servers
+        .open(hostname, runtime)
+        .map_err(|why| SnapshotError::Server { group: name.to_owned(), why })?;
     let settings = GroupSettings {
         name: name.to_owned(),
-        server_type: settings.protocol,
+        server_type: settings.protocol(),
         max_failed_attempts: settings.max_failed_attempts,
         reactivation: settings.reactivation,
         accounting_mode: settings.accounting_mode,
@@ -177,22 +147,31 @@ fn radius_group(
     Ok(ServerGroup::new(settings, servers))
 }
 
+/// How the router sees a tunnel group; `find` gives a server group by its name.
 fn route(
     name: &str,
     group: &TunnelGroup,
-    server_group: Arc<ServerGroup>,
-    accounting_group: Option<Arc<ServerGroup>>,
-) -> TunnelGroupRoute {
-    TunnelGroupRoute {
+    find: impl Fn(&str) -> Option<Arc<ServerGroup>>,
+) -> Option<TunnelGroupRoute> {
+    // A group that is named and not there leaves no way in: nothing may be skipped.
+    let named = |name: &Option<String>| match name {
+        Some(name) => find(name).map(Some),
+        None => Some(None),
+    };
+    let separator = group.secondary_authentication_separator;
+    Some(TunnelGroupRoute {
         name: name.to_owned(),
-        server_group,
+        server_group: find(&group.authentication_server_group)?,
         local_fallback: group.local_fallback,
         methods: group.ppp_authentication.clone(),
         strip_realm: group.strip_realm,
         strip_group: group.strip_group,
         strip_domain: group.strip_domain,
-        accounting_group,
-    }
+        second_factor: named(&group.secondary_authentication_server_group)?
+            .map(|server_group| SecondFactor { server_group, separator }),
+        authorization_group: named(&group.authorization_server_group)?,
+        accounting_group: named(&group.accounting_server_group)?,
+    })
 }
 
 /// PPP settings of a tunnel group: its methods in PPP's words, and the timers of `[lns]`.

@@ -222,19 +222,34 @@ fn tunnel_group(mut table: Section<'_>, names: &Names<'_>) -> TunnelGroup {
             "add [local] with users = \"users.toml\"",
         );
     }
-    let accounting_server_group: Option<String> =
-        table.get("accounting-server-group", "the name of a server group in quotes");
-    if let Some(group) = &accounting_server_group {
-        match server_type_of(group, names) {
-            Some(ServerType::Radius | ServerType::TacacsPlus) => {}
-            Some(other) => table.error(
-                "accounting-server-group",
-                format!("names {group}, and {other} takes no accounting records"),
-                "name a radius or tacacs+ group",
-            ),
-            None => unknown_server_group(&table, "accounting-server-group", group),
-        }
-    }
+    let secondary_authentication_server_group = server_group_of(
+        &mut table,
+        "secondary-authentication-server-group",
+        names,
+        |server_type| {
+            matrix::allows(server_type, AuthMethod::Pap)
+                || matrix::allows(server_type, AuthMethod::SdiPasscode)
+        },
+        "cannot check a code",
+        "name a group that serves PAP or passcodes, such as radius or sdi",
+    );
+    let secondary_authentication_separator = separator(&mut table);
+    let authorization_server_group = server_group_of(
+        &mut table,
+        "authorization-server-group",
+        names,
+        |server_type| matches!(server_type, ServerType::Radius | ServerType::TacacsPlus | ServerType::Ldap),
+        "says nothing about users whom it has not authenticated",
+        "name a radius, tacacs+ or ldap group",
+    );
+    let accounting_server_group = server_group_of(
+        &mut table,
+        "accounting-server-group",
+        names,
+        |server_type| matches!(server_type, ServerType::Radius | ServerType::TacacsPlus),
+        "takes no accounting records",
+        "name a radius or tacacs+ group",
+    );
     let strip_realm = table.flag("strip-realm", false);
     let strip_group = table.flag("strip-group", false);
     let strip_domain = table.flag("strip-domain", false);
@@ -265,6 +280,9 @@ fn tunnel_group(mut table: Section<'_>, names: &Names<'_>) -> TunnelGroup {
         default_group_policy,
         authentication_server_group,
         local_fallback,
+        secondary_authentication_server_group,
+        secondary_authentication_separator,
+        authorization_server_group,
         accounting_server_group,
         ppp_authentication,
         strip_realm,
@@ -273,10 +291,48 @@ fn tunnel_group(mut table: Section<'_>, names: &Names<'_>) -> TunnelGroup {
     }
 }
 
+/// A server group that does something besides authentication, if it can.
+fn server_group_of(
+    table: &mut Section<'_>,
+    key: &'static str,
+    names: &Names<'_>,
+    can: impl Fn(ServerType) -> bool,
+    cannot: &str,
+    fix: &str,
+) -> Option<String> {
+    let group: String = table.get(key, "the name of a server group in quotes")?;
+    match server_type_of(&group, names) {
+        Some(ServerType::Local) if !names.has_local => {
+            table.error(
+                key,
+                "means local users, and there is no user file",
+                "add [local] with users = \"users.toml\"",
+            );
+        }
+        Some(server_type) if can(server_type) => {}
+        Some(other) => table.error(key, format!("names {group}, and {other} {cannot}"), fix),
+        None => unknown_server_group(table, key, &group),
+    }
+    Some(group)
+}
+
+fn separator(table: &mut Section<'_>) -> char {
+    const KEY: &str = "secondary-authentication-separator";
+    let Some(text) = table.get::<String>(KEY, "one character in quotes") else { return ',' };
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(separator), None) => separator,
+        _ => {
+            table.error(KEY, "is not one character", "write one that no code holds, such as \",\"");
+            ','
+        }
+    }
+}
+
 fn server_type_of(group: &str, names: &Names<'_>) -> Option<ServerType> {
     match group {
         LOCAL_SERVER_GROUP => Some(ServerType::Local),
-        _ => names.server_groups.get(group).map(|group| group.protocol),
+        _ => names.server_groups.get(group).map(ServerGroupConfig::protocol),
     }
 }
 
@@ -302,10 +358,19 @@ fn unknown_server_group(table: &Section<'_>, key: &str, group: &str) {
         return;
     }
     let fix = match key {
-        "accounting-server-group" => format!("add [server-group.{group}], or remove the line"),
-        _ => format!("add [server-group.{group}], or name LOCAL for the local users"),
+        "authentication-server-group" => {
+            format!("add [server-group.{group}], or name LOCAL for the local users")
+        }
+        _ => format!("add [server-group.{group}], or remove the line"),
     };
     table.error(key, format!("names server group {group}, which is not configured"), fix);
+}
+
+fn in_the_words_of_sdi(method: AuthMethod) -> AuthMethod {
+    match method {
+        AuthMethod::Pap => AuthMethod::SdiPasscode,
+        other => other,
+    }
 }
 
 /// The tunnel group's methods, cut down to the row of the type matrix.
@@ -321,13 +386,18 @@ fn methods(
         .list(KEY, "\"pap\", \"chap\", \"ms-chap-v1\", \"ms-chap-v2\" or \"eap-proxy\" in quotes")
         .unwrap_or_else(|| vec![AuthMethod::MsChapV2]);
     let Some(server_type) = server_type else { return written };
+    // A passcode travels in PAP's password field: who names PAP for such a server means it.
+    let written = match server_type {
+        ServerType::Sdi => written.into_iter().map(in_the_words_of_sdi).collect(),
+        _ => written,
+    };
     let words =
         |methods: &[AuthMethod]| methods.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if written.is_empty() {
         table.error(KEY, "is empty", format!("name one of: {}", words(matrix::methods_of(server_type))));
         return written;
     }
-    let (served, refused): (Vec<_>, Vec<_>) =
+    let (mut served, refused): (Vec<_>, Vec<_>) =
         written.iter().copied().partition(|method| matrix::allows(server_type, *method));
     if served.is_empty() {
         table.error(
@@ -350,9 +420,34 @@ fn methods(
             "remove it from the list",
         );
     }
+    if table.was_given("secondary-authentication-server-group") {
+        let (two, one): (Vec<_>, Vec<_>) = served
+            .iter()
+            .copied()
+            .partition(|method| matches!(method, AuthMethod::Pap | AuthMethod::SdiPasscode));
+        if two.is_empty() {
+            table.error(
+                KEY,
+                "leaves nothing: two factors need a password field, which only pap has",
+                "add \"pap\", or remove secondary-authentication-server-group",
+            );
+        } else if !one.is_empty() {
+            table.warn(
+                KEY,
+                format!("{} is not offered: it cannot carry two factors", words(&one)),
+                "remove it from the list",
+            );
+        }
+        served = two;
+    }
     if local_fallback {
-        let lost: Vec<_> =
-            served.iter().copied().filter(|method| !matrix::allows(ServerType::Local, *method)).collect();
+        let lost: Vec<_> = served
+            .iter()
+            .copied()
+            .filter(|method| {
+                *method != AuthMethod::SdiPasscode && !matrix::allows(ServerType::Local, *method)
+            })
+            .collect();
         if !lost.is_empty() {
             table.warn(
                 KEY,
@@ -364,7 +459,9 @@ fn methods(
             );
         }
     }
-    if served.contains(&AuthMethod::Pap) && !names.lns.require_ipsec {
+    if served.iter().any(|method| matches!(method, AuthMethod::Pap | AuthMethod::SdiPasscode))
+        && !names.lns.require_ipsec
+    {
         table.warn(
             KEY,
             "pap over plain L2TP sends passwords in clear",

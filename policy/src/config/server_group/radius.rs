@@ -1,0 +1,51 @@
+//! A RADIUS server.
+
+use std::time::Duration;
+
+use tollgate_backends::radius::RadiusSettings;
+
+use super::super::section::Section;
+use super::host;
+
+pub(super) fn host(mut table: Section<'_>) -> RadiusSettings {
+    let address = host::address(&mut table);
+    let key = if table.has("key") {
+        table.secret("key")
+    } else {
+        table.error(
+            "key",
+            "is missing",
+            "write key = { file = \"radius.key\" }, the secret shared with the server",
+        );
+        None
+    };
+    let timeout = table.number("timeout", 1..=300u32, 10);
+    let retry = table.number("retry-interval", 1..=60u32, timeout.min(2));
+    if retry > timeout {
+        table.error(
+            "retry-interval",
+            format!("{retry} s is longer than timeout ({timeout} s)"),
+            "make it at most timeout",
+        );
+    }
+    let require_message_authenticator = table.flag("require-message-authenticator", true);
+    if !require_message_authenticator {
+        table.warn(
+            "require-message-authenticator",
+            "answers without Message-Authenticator are believed: who can change packets on the way can forge an \
+             Access-Accept (CVE-2024-3596)",
+            "update the RADIUS server and remove the line",
+        );
+    }
+    let settings = RadiusSettings {
+        authentication_port: table.number("authentication-port", 1..=65_535u16, 1812),
+        accounting_port: table.number("accounting-port", 1..=65_535u16, 1813),
+        timeout: Duration::from_secs(timeout.into()),
+        retry_interval: Duration::from_secs(retry.into()),
+        require_message_authenticator,
+        common_password: table.secret("radius-common-pw"),
+        ..RadiusSettings::new(address, key.unwrap_or_default())
+    };
+    table.finish();
+    settings
+}
