@@ -10,6 +10,7 @@ pub mod net;
 pub mod nt;
 pub mod radius;
 mod servers;
+pub mod tacacs;
 pub mod tls;
 
 pub use servers::Servers;
