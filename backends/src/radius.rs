@@ -27,8 +27,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
 use tollgate_aaa::accounting::{AccountingError, Record};
 use tollgate_aaa::{
-    AuthMethod, AuthRequest, Backend, Counters, Credentials, Layer, Reject, RejectReason, Secret, ServerType, Unavailable,
-    Verdict,
+    AuthMethod, AuthRequest, Backend, Counters, Credentials, Layer, Reject, RejectReason, Secret, ServerType,
+    Unavailable, Verdict,
 };
 
 use packet::{Key, Packet, Required};
