@@ -4,6 +4,8 @@
 mod accounting;
 #[path = "tacacs/authorization.rs"]
 mod authorization;
+#[path = "tacacs/dissector.rs"]
+mod dissector;
 #[path = "tacacs/failures.rs"]
 mod failures;
 #[path = "tacacs/logins.rs"]

@@ -83,9 +83,25 @@ impl Server {
         }
     }
 
-    /// How many lines have `sign` in them.
-    pub fn count(&self, sign: &str) -> usize {
-        self.log().iter().filter(|line| line.contains(sign)).count()
+    /// That `count` lines have `sign` in them; waits a while for the last.
+    #[track_caller]
+    pub fn logged_times(&self, sign: &str, count: usize) {
+        let end = Instant::now() + Duration::from_secs(5);
+        loop {
+            let log = self.log();
+            let found = log.iter().filter(|line| line.contains(sign)).count();
+            if found >= count || Instant::now() > end {
+                assert_eq!(found, count, "{log:#?}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// That it has got so many connections.
+    #[track_caller]
+    pub fn connected(&self, times: usize) {
+        self.logged_times("\"type\": \"connection\"", times);
     }
 }
 

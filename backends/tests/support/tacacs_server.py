@@ -173,6 +173,8 @@ def serve(stream):
 
         if BEHAVIOUR == "hang-up" or BEHAVIOUR == "hang-up-second" and answered:
             return
+        if BEHAVIOUR == "silent-second" and answered:
+            time.sleep(600)
         if BEHAVIOUR == "parallel" and answered:
             # The later the question, the sooner its answer.
             delay = max(0.0, 0.5 - 0.004 * answered)

@@ -28,8 +28,8 @@ async fn a_hundred_logins_at_a_time_share_one_connection_and_get_their_own_answe
     let server = Server::with(r#""single_connect": true, "behaviour": "parallel","#);
     let backend = sharing(&server);
     logins(&backend, 100).await;
-    assert_eq!(server.count("\"connection\", \"number\""), 1);
-    assert_eq!(server.count("\"type\": \"authentication\""), 100);
+    server.connected(1);
+    server.logged_times("\"type\": \"authentication\"", 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,8 +37,8 @@ async fn a_server_that_does_not_agree_gets_a_connection_for_each_session() {
     let server = Server::start();
     let backend = sharing(&server);
     logins(&backend, 10).await;
-    let questions = server.count("\"type\": \"auth");
-    assert_eq!(server.count("\"connection\", \"number\""), questions);
+    // Four of the ten come no further than the authentication.
+    server.connected(16);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,13 +57,13 @@ async fn a_connection_that_has_died_is_opened_again() {
     let server = Server::with(&format!(r#""single_connect": true, "port": {port},"#));
     accepted(login(&backend).await);
     accepted(login(&backend).await);
-    assert_eq!(server.count("\"connection\", \"number\""), 1);
+    server.connected(1);
 
     // Found out only when it is used.
     let server = Server::with(r#""single_connect": true, "behaviour": "hang-up-second","#);
     let backend = sharing(&server);
     accepted(login(&backend).await);
-    assert_eq!(server.count("\"connection\", \"number\""), 2);
+    server.connected(2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +74,7 @@ async fn a_session_that_the_server_would_go_on_with_is_ended() {
         unavailable(login(&backend).await, Layer::Protocol, &["the password"]);
         server.logged(&["\"continue\"", "\"number\": 3", "\"flags\": 1"]);
     }
-    assert_eq!(server.count("\"connection\", \"number\""), 1);
+    server.connected(1);
 }
 
 #[tokio::test]
@@ -84,5 +84,28 @@ async fn a_wrong_answer_ends_the_sharing_of_that_connection() {
     unavailable(login(&backend).await, Layer::Secret, &["key"]);
     unavailable(login(&backend).await, Layer::Secret, &["key"]);
     unavailable(login(&backend).await, Layer::Secret, &["key"]);
-    assert!(server.count("\"connection\", \"number\"") >= 2);
+    server.connected(3);
+}
+
+#[tokio::test]
+async fn a_connection_that_has_fallen_silent_is_not_used_again() {
+    let server = Server::with(r#""single_connect": true, "behaviour": "silent-second","#);
+    let settings = TacacsSettings { timeout: Duration::from_secs(1), ..settings(server.port) };
+    let backend = TacacsBackend::new(TacacsSettings { single_connect: true, ..settings }).unwrap();
+    for connections in 1..=2 {
+        unavailable(login(&backend).await, Layer::Connection, &["the authorization within the timeout"]);
+        server.connected(connections);
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_long_for_another_to_open_the_connection() {
+    let server = Server::that("silent");
+    let settings = TacacsSettings { timeout: Duration::from_secs(2), ..settings(server.port) };
+    let backend = TacacsBackend::new(TacacsSettings { single_connect: true, ..settings }).unwrap();
+    let (one, other) = tokio::join!(login(&backend), login(&backend));
+    for verdict in [one, other] {
+        unavailable(verdict, Layer::Connection, &["did not answer the authentication"]);
+    }
+    server.connected(2);
 }

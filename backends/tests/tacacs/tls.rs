@@ -27,7 +27,7 @@ async fn with_both_certificates_right_the_login_needs_no_key() {
         accepted(login(&backend).await);
         refused(ask(&backend, USER, &pap("wrong")).await);
     }
-    assert_eq!(server.count("\"connection\", \"number\""), 4);
+    server.connected(4);
 }
 
 #[tokio::test]
