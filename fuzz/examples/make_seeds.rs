@@ -26,6 +26,7 @@ fn main() {
     links();
     packets();
     radius();
+    tacacs();
     certificates();
     isakmp();
 }
@@ -360,6 +361,45 @@ fn radius() {
     write("radius_answers", "reject", &answer(3, &[error, attribute(18, b"no")]));
     write("radius_answers", "challenge", &answer(11, &[attribute(24, b"state"), attribute(18, b"token?")]));
     write("radius_answers", "proxy-state", &answer(2, &[attribute(33, b"a")]));
+}
+
+/// Answers of each kind, with their bodies as they stand.
+fn tacacs() {
+    let packet = |kind: u8, body: &[u8]| {
+        let header = [&[0xc1, kind, 2, 0, 1, 2, 3, 4], &(body.len() as u32).to_be_bytes()[..]].concat();
+        [&header, body].concat()
+    };
+    let authentication = |status: u8, message: &[u8], data: &[u8]| {
+        let lengths = [[0, message.len() as u8], [0, data.len() as u8]].concat();
+        packet(1, &[&[status, 0], &lengths[..], message, data].concat())
+    };
+    write("tacacs_packets", "pass", &authentication(1, b"welcome", b""));
+    write("tacacs_packets", "fail", &authentication(2, b"no", b""));
+    write("tacacs_packets", "error", &authentication(7, b"", b"\x1b[2Jlog\nwords"));
+    write("tacacs_packets", "follow", &authentication(0x21, b"", b"192.0.2.1"));
+    write("tacacs_packets", "kept", &packet(3, &[0, 0, 0, 0, 1]));
+    let arguments = [
+        "service=ppp",
+        "protocol=ip",
+        "addr=10.4.5.17",
+        "addr-pool*inside",
+        "dns-servers=10.0.0.53 10.0.0.54",
+        "wins-servers*10.0.0.137",
+        "timeout=60",
+        "idletime=5",
+        "inacl=inside",
+        "route#1=10.9.0.0 255.255.0.0 10.4.5.1",
+        "group-policy=sales",
+        "callback-line*3",
+    ];
+    let lengths: Vec<u8> = arguments.iter().map(|argument| argument.len() as u8).collect();
+    let fixed = [1, arguments.len() as u8, 0, 0, 0, 0];
+    write(
+        "tacacs_packets",
+        "grant",
+        &packet(2, &[&fixed, &lengths[..], arguments.concat().as_bytes()].concat()),
+    );
+    write("tacacs_packets", "demand", &packet(2, b"\x02\x01\0\0\0\0\x08cmd=show"));
 }
 
 /// A file of the fixtures of `lns/pki`.
