@@ -9,6 +9,7 @@ pub mod local;
 pub mod net;
 pub mod nt;
 pub mod radius;
+pub mod sdi;
 mod servers;
 pub mod tacacs;
 pub mod tls;

@@ -25,8 +25,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tollgate_aaa::pool::Pool;
 use tollgate_aaa::{
-    Attributes, AuthRequest, Backend, Counters, Credentials, Layer, MatrixCell, Reject, RejectReason,
-    ServerType, Unavailable, Verdict,
+    AuthRequest, Backend, Counters, Credentials, Layer, MatrixCell, Reject, RejectReason, ServerType,
+    Unavailable, Verdict,
 };
 use tollgate_mschap::nt_password_hash;
 use zeroize::Zeroizing;
@@ -157,7 +157,7 @@ impl NtBackend {
             );
             return Err(Unavailable::new(Layer::Secret, why));
         }
-        Ok(Verdict::Accept(Box::new(Attributes::default())))
+        Ok(Verdict::Accept(Box::default()))
     }
 
     fn check_name(&self, challenge: &Challenge) -> Result<(), Unavailable> {

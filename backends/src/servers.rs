@@ -8,6 +8,8 @@ use tollgate_aaa::{Backend, ServerType};
 use crate::ldap::{LdapBackend, LdapSettings};
 use crate::nt::{NtBackend, NtSettings};
 use crate::radius::{RadiusBackend, RadiusSettings};
+use crate::sdi::{SdiBackend, SdiSettings};
+use crate::tacacs::{TacacsBackend, TacacsSettings};
 
 /// The servers of one group, in order.
 #[derive(Debug, Clone)]
@@ -16,10 +18,14 @@ pub enum Servers {
     Local,
     /// RADIUS servers.
     Radius(Vec<RadiusSettings>),
+    /// TACACS+ servers.
+    TacacsPlus(Vec<TacacsSettings>),
     /// LDAP directories.
     Ldap(Vec<LdapSettings>),
     /// Domain controllers, asked by NTLM.
     Nt(Vec<NtSettings>),
+    /// Servers of SecurID passcodes.
+    Sdi(Vec<SdiSettings>),
 }
 
 impl Servers {
@@ -28,8 +34,10 @@ impl Servers {
         match self {
             Self::Local => ServerType::Local,
             Self::Radius(_) => ServerType::Radius,
+            Self::TacacsPlus(_) => ServerType::TacacsPlus,
             Self::Ldap(_) => ServerType::Ldap,
             Self::Nt(_) => ServerType::Nt,
+            Self::Sdi(_) => ServerType::Sdi,
         }
     }
 
@@ -42,8 +50,12 @@ impl Servers {
                 let settings = RadiusSettings { nas_identifier: nas.to_owned(), ..settings };
                 RadiusBackend::new(settings, runtime.clone())
             }),
+            Self::TacacsPlus(servers) => each(servers, |settings| {
+                TacacsBackend::new(TacacsSettings { nas: nas.to_owned(), ..settings })
+            }),
             Self::Ldap(servers) => each(servers, LdapBackend::new),
             Self::Nt(servers) => each(servers, NtBackend::new),
+            Self::Sdi(servers) => each(servers, SdiBackend::new),
         }
     }
 }

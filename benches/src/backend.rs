@@ -51,6 +51,8 @@ pub fn router() -> Router {
         strip_realm: true,
         strip_group: true,
         strip_domain: true,
+        second_factor: None,
+        authorization_group: None,
         accounting_group: None,
     };
     Router::new(Some(GroupDelimiter::Hash), vec![route("DefaultRAGroup"), route("sales")], None)

@@ -4,6 +4,8 @@ mod host;
 mod ldap;
 mod nt;
 mod radius;
+mod sdi;
+mod tacacs;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -116,7 +118,8 @@ fn servers(group: &str, table: &mut Section<'_>, protocol: ServerType, maps: &ld
     }
     if hosts.is_empty() {
         let keys = match protocol {
-            ServerType::Radius => "address and key",
+            ServerType::Radius | ServerType::TacacsPlus => "address and key",
+            ServerType::Sdi => "url and client-key",
             _ => "address",
         };
         table.error("host", "is missing", format!("add [[server-group.{group}.host]] with {keys}"));
@@ -127,12 +130,14 @@ fn servers(group: &str, table: &mut Section<'_>, protocol: ServerType, maps: &ld
             let map = attribute_map(table, maps);
             Servers::Ldap(hosts.into_iter().map(|host| ldap::host(host, Arc::clone(&map))).collect())
         }
+        ServerType::TacacsPlus => Servers::TacacsPlus(hosts.into_iter().map(tacacs::host).collect()),
+        ServerType::Sdi => Servers::Sdi(hosts.into_iter().map(sdi::host).collect()),
         ServerType::Nt => Servers::Nt(hosts.into_iter().map(nt::host).collect()),
         later => {
             table.error(
                 "protocol",
                 format!("{later} is not served by this release"),
-                "use protocol = \"radius\", \"ldap\", \"nt\" or \"local\"",
+                "use one of the other protocols",
             );
             return None;
         }

@@ -189,12 +189,12 @@ fn a_file_that_is_none_is_told_in_words() {
 
 #[test]
 fn server_types_of_later_releases_are_refused_in_words() {
-    let text = format!("{SMALL}[server-group.ad]\nprotocol = \"sdi\"\n");
+    let text = format!("{SMALL}[server-group.ad]\nprotocol = \"kerberos\"\n");
     let errors = errors(&text);
     assert!(
         errors
             .iter()
-            .any(|error| error.contains("server-group.ad.protocol: sdi is not served by this release")),
+            .any(|error| error.contains("server-group.ad.protocol: kerberos is not served by this release")),
         "{errors:?}"
     );
 }

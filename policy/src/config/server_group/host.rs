@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tollgate_aaa::Secret;
 use tollgate_backends::net::Endpoint;
 use tollgate_backends::tls::TlsSettings;
 
@@ -25,6 +26,15 @@ pub(super) fn endpoint(table: &mut Section<'_>, port: u16) -> Endpoint {
 /// `timeout` in seconds, 1 to 300; default 10.
 pub(super) fn timeout(table: &mut Section<'_>) -> Duration {
     Duration::from_secs(table.number("timeout", 1..=300u32, 10).into())
+}
+
+/// A secret without which the server cannot be asked.
+pub(super) fn required_secret(table: &mut Section<'_>, key: &'static str, example: &str) -> Secret {
+    if !table.has(key) {
+        table.error(key, "is missing", format!("write {key} = {example}"));
+        return Secret::default();
+    }
+    table.secret(key).unwrap_or_default()
 }
 
 /// `ca`, `server-name`, `certificate` and `private-key`.
