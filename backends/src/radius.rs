@@ -4,7 +4,8 @@
 //! - [`packet`]: octets: walking, signing, believing.
 //! - [`request`]: what we ask, built with the `radius` crate and its dictionaries.
 //! - [`answer`], [`microsoft`], [`cisco`]: what a believed answer means.
-//! - `transport`: sockets, identifiers, retransmission.
+//! - [`frame`]: packets on a stream (RFC 6613).
+//! - `transport`: sockets and streams, identifiers, retransmission.
 //!
 //! Why the `radius` crate only builds: its decoder copies each attribute, cannot check a Message-Authenticator and
 //! wants the shared secret inside the packet, where nothing wipes it. Answers come from a network, so their octets are
@@ -12,6 +13,7 @@
 
 pub mod answer;
 pub mod cisco;
+pub mod frame;
 pub mod microsoft;
 pub mod packet;
 pub mod request;
@@ -31,24 +33,46 @@ use tollgate_aaa::{
     Unavailable, Verdict,
 };
 
+use crate::net::Endpoint;
+use crate::tls::{Tls, TlsSettings, Versions};
 use packet::{Key, Packet, Required};
 use request::{Nas, Unsendable};
-use transport::{Service, Silence, Transport};
+use transport::{Service, Silence, Transport, Way};
+
+/// The secret of a server that is reached over TLS and has none of its own (RFC 6614 section 2.3).
+pub const RADSEC_SECRET: &str = "radsec";
+
+/// Port of RADIUS over TLS, for both services (RFC 6614 section 3).
+pub const RADSEC_PORT: u16 = 2083;
+
+/// How packets reach a server.
+#[derive(Debug, Clone, Default)]
+pub enum RadiusTransport {
+    /// RFC 2865.
+    #[default]
+    Udp,
+    /// RFC 6613, for networks that are protected otherwise.
+    Tcp,
+    /// RFC 6614.
+    Tls(TlsSettings),
+}
 
 /// One RADIUS server.
 #[derive(Debug, Clone)]
 pub struct RadiusSettings {
     /// Host name, IPv4 or IPv6 address.
     pub address: String,
-    /// The shared secret.
+    /// The shared secret. Empty with TLS: [`RADSEC_SECRET`].
     pub key: Secret,
-    /// UDP port for Access-Request, usually 1812.
+    /// How packets get there.
+    pub transport: RadiusTransport,
+    /// Port for Access-Request, usually 1812.
     pub authentication_port: u16,
-    /// UDP port for Accounting-Request, usually 1813.
+    /// Port for Accounting-Request, usually 1813.
     pub accounting_port: u16,
     /// Until a question counts as unanswered, 1 to 300 seconds.
     pub timeout: Duration,
-    /// Between two datagrams of one question, 1 to 10 seconds.
+    /// Between two datagrams of one question, 1 to 10 seconds. On a stream nothing is sent again.
     pub retry_interval: Duration,
     /// Answers to an Access-Request without a Message-Authenticator are not believed. `false` only for servers too old
     /// to send one: their answers can be forged (CVE-2024-3596).
@@ -69,6 +93,7 @@ impl RadiusSettings {
         Self {
             address: address.into(),
             key,
+            transport: RadiusTransport::Udp,
             authentication_port: 1812,
             accounting_port: 1813,
             timeout: Duration::from_secs(10),
@@ -78,6 +103,16 @@ impl RadiusSettings {
             nas_ip: None,
             ms_chap_v2_capable: true,
             common_password: None,
+        }
+    }
+
+    /// A server reached over TLS, with the port and the secret that RFC 6614 gives to all.
+    pub fn over_tls(address: impl Into<String>, tls: TlsSettings) -> Self {
+        Self {
+            transport: RadiusTransport::Tls(tls),
+            authentication_port: RADSEC_PORT,
+            accounting_port: RADSEC_PORT,
+            ..Self::new(address, Secret::from(RADSEC_SECRET.to_owned()))
         }
     }
 }
@@ -91,6 +126,14 @@ pub enum RadiusError {
     /// Nothing to connect to.
     #[error("a RADIUS server has an empty address; give it a host name or an IP address")]
     EmptyAddress,
+    /// A file is missing or wrong.
+    #[error("TLS to the RADIUS server {server} cannot be set up: {why}")]
+    Tls {
+        /// Its address.
+        server: String,
+        /// The file and the fix.
+        why: String,
+    },
 }
 
 /// A RADIUS server.
@@ -102,21 +145,31 @@ pub struct RadiusBackend {
     key: Arc<Key>,
     random: SystemRandom,
     counters: Arc<Counters>,
-    authentication: Arc<Transport>,
-    accounting: Arc<Transport>,
+    authentication: Transport,
+    accounting: Transport,
 }
 
 impl RadiusBackend {
-    /// Sockets are opened on first use, on `runtime`; a host name is looked up at once. A new key needs a new backend:
+    /// Sockets and streams are opened on first use, on `runtime`; a host name is looked up at once. A new key needs a new backend:
     /// the old one finishes what is under way with the old key.
     pub fn new(settings: RadiusSettings, runtime: Handle) -> Result<Arc<Self>, RadiusError> {
         if settings.address.is_empty() {
             return Err(RadiusError::EmptyAddress);
         }
-        if settings.key.is_empty() {
+        let (way, secret) = match &settings.transport {
+            RadiusTransport::Udp => (Way::Datagrams, settings.key),
+            RadiusTransport::Tcp => (Way::Streams(None), settings.key),
+            RadiusTransport::Tls(tls) => {
+                let tls = Tls::new(tls, &settings.address, Versions::FromTls12)
+                    .map_err(|why| RadiusError::Tls { server: settings.address.clone(), why })?;
+                let own = Some(settings.key).filter(|key| !key.is_empty());
+                (Way::Streams(Some(tls)), own.unwrap_or_else(|| Secret::from(RADSEC_SECRET.to_owned())))
+            }
+        };
+        if secret.is_empty() {
             return Err(RadiusError::EmptyKey(settings.address));
         }
-        let key = Arc::new(Key::new(settings.key));
+        let key = Arc::new(Key::new(secret));
         let counters = Arc::new(Counters::default());
         let transport = |service| {
             // Only Access-Request can be answered by a forger (RFC 2866 signs both ways with the secret).
@@ -132,16 +185,13 @@ impl RadiusBackend {
                 port,
                 timeout: settings.timeout,
                 retry_interval: settings.retry_interval,
-                required,
             };
-            Transport::new(settings, service, Arc::clone(&key), Arc::clone(&counters), runtime.clone())
+            let (key, counters, runtime) = (Arc::clone(&key), Arc::clone(&counters), runtime.clone());
+            Transport::new(settings, way.clone(), service, required, key, counters, runtime)
         };
-        let host = match settings.address.parse::<IpAddr>() {
-            Ok(IpAddr::V6(address)) => format!("[{address}]"),
-            Ok(IpAddr::V4(_)) | Err(_) => settings.address.clone(),
-        };
+        let endpoint = Endpoint { host: settings.address.clone(), port: settings.authentication_port };
         Ok(Arc::new(Self {
-            address: format!("{host}:{}", settings.authentication_port),
+            address: endpoint.to_string(),
             ms_chap_v2_capable: settings.ms_chap_v2_capable,
             common_password: settings.common_password,
             nas: Nas { identifier: settings.nas_identifier.clone(), ip: settings.nas_ip },

@@ -89,6 +89,11 @@ impl<'a> Packet<'a> {
         Code::from(self.code)
     }
 
+    /// Header and attributes, without padding.
+    pub fn octets(&self) -> &'a [u8] {
+        self.whole
+    }
+
     /// Ties an answer to its request.
     pub fn identifier(&self) -> u8 {
         self.identifier

@@ -3,40 +3,28 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use radius::core::code::Code;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tollgate_aaa::Counters;
 use tracing::{debug, warn};
 
+use super::super::peer::Peer;
 use super::mailbox::Mailbox;
 use super::slots::{IDENTIFIERS, Question, Slots};
-use crate::radius::packet::{Disbelief, Key, MAX_PACKET, Packet, Required};
+use crate::radius::packet::{Disbelief, MAX_PACKET, Packet};
 
 /// Sockets towards one server, at most: 16,384 questions under way.
 pub(super) const MAX_SOCKETS: usize = 64;
 
 /// Room for the answers of a storm while the receiving task waits for its turn.
 const RECEIVE_BUFFER: usize = 1 << 20;
-
-/// What is the same for every socket of a server.
-pub(super) struct Peer {
-    pub(super) key: Arc<Key>,
-    pub(super) required: Required,
-    /// What may come back.
-    pub(super) answers: &'static [Code],
-    pub(super) counters: Arc<Counters>,
-    pub(super) runtime: Handle,
-    pub(super) throttle: Throttle,
-}
 
 pub(super) struct Pool {
     pub(super) address: SocketAddr,
@@ -300,24 +288,4 @@ fn take_in(channel: &Channel, peer: &Peer, datagram: &[u8]) {
 
 fn server(channel: &Channel) -> String {
     channel.socket.peer_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string())
-}
-
-/// At most one warning a second about what others send us.
-pub(super) struct Throttle {
-    begun: Instant,
-    /// Seconds since `begun`, plus one, of the last warning.
-    last: AtomicU32,
-}
-
-impl Throttle {
-    pub(super) fn new() -> Self {
-        Self { begun: Instant::now(), last: AtomicU32::new(0) }
-    }
-
-    fn warn(&self, tell: impl FnOnce()) {
-        let now = u32::try_from(self.begun.elapsed().as_secs()).unwrap_or(u32::MAX - 1) + 1;
-        if self.last.swap(now, Ordering::Relaxed) != now {
-            tell();
-        }
-    }
 }

@@ -2,10 +2,12 @@
 
 use md5::{Digest, Md5};
 use tokio::net::UdpSocket;
+use tokio::runtime::Handle;
 use tollgate_aaa::Secret;
 
 use super::*;
-use crate::radius::packet::HEADER;
+use crate::radius::packet::{Disbelief, HEADER, Key, Required};
+use crate::radius::transport::Service;
 
 const SECRET: &[u8] = b"xyzzy5461";
 
@@ -32,7 +34,7 @@ fn request() -> Vec<u8> {
 
 struct Lab {
     server: UdpSocket,
-    transport: Arc<Transport>,
+    transport: Arc<Datagrams>,
     counters: Arc<Counters>,
 }
 
@@ -44,11 +46,11 @@ impl Lab {
             port: server.local_addr().unwrap().port(),
             timeout,
             retry_interval,
-            required: Required::Nothing,
         };
         let counters = Arc::new(Counters::default());
         let key = Arc::new(Key::new(Secret::from(SECRET)));
-        let transport = Transport::new(settings, service, key, Arc::clone(&counters), Handle::current());
+        let peer = Peer::new(service, key, Required::Nothing, Arc::clone(&counters), Handle::current());
+        let transport = Datagrams::new(settings, Arc::new(peer));
         Self { server, transport, counters }
     }
 
