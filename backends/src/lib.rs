@@ -4,6 +4,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+pub mod kerberos;
 pub mod ldap;
 pub mod local;
 pub mod net;

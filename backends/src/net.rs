@@ -47,7 +47,8 @@ impl Endpoint {
         Err(Unavailable::new(Layer::Connection, why))
     }
 
-    async fn addresses(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Unavailable> {
+    /// Every address that the name has, with the port.
+    pub(crate) async fn addresses(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Unavailable> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, self.port)]);
         }
