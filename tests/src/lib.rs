@@ -13,6 +13,7 @@ pub mod probe;
 pub mod process;
 pub mod radius;
 pub mod relay;
+pub mod servers;
 pub mod softether;
 pub mod tollgate;
 pub mod transfer;

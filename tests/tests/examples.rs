@@ -41,12 +41,19 @@ fn every_example_is_taken_and_warns_only_of_what_it_means_to_weaken() {
     assert_eq!(
         names,
         [
+            "active-directory.toml",
             "asa-closing-example.toml",
             "carrier.toml",
             "l2tp-ipsec-certificates.toml",
             "l2tp-ipsec-psk.toml",
+            "ldap.toml",
             "local.toml",
+            "mixed.toml",
+            "nt.toml",
+            "radius-eap.toml",
             "radius.toml",
+            "sdi.toml",
+            "tacacs.toml",
             "tunnel-groups.toml"
         ]
     );

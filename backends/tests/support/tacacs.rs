@@ -5,7 +5,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -41,12 +41,11 @@ impl Server {
     /// One with more settings, in JSON with a comma behind each; the last of two with one name holds.
     pub fn with(settings: &str) -> Self {
         let settings = format!(
-            r#"{{"key": "{KEY}", {settings} "users": {{"{USER}": "{PASSWORD}", "quoted \"name\"": "pass \"wörd\" 'x' \\ {}"}}}}"#,
+            r#"{{"key": "{KEY}", "users": {{"{USER}": "{PASSWORD}", "quoted \"name\"": "pass \"wörd\" 'x' \\ {}"}}, {settings} "end": 0}}"#,
             "p".repeat(128)
         );
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/tacacs_server.py");
         let mut process = Command::new("/usr/bin/python3")
-            .arg(program)
+            .args(["-c", include_str!("tacacs_server.py")])
             .arg(settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
