@@ -90,6 +90,11 @@ pub enum KerberosError {
     NoKey(String, String),
 }
 
+/// Whether these octets are a keytab of format 5.2.
+pub fn is_keytab(octets: &[u8]) -> bool {
+    Keytab::parse(octets).is_some()
+}
+
 /// Our own service.
 struct Service {
     keytab: Keytab,
@@ -209,34 +214,36 @@ impl KerberosBackend {
 
         let question = messages::as_request(&body, None);
         let first = self.kdc.ask(&question, Answer::to_as_request, deadline, &self.counters).await?;
-        let (reply, key, proved) = match first {
-            // An account without pre-authentication: nobody has looked at the password yet.
+        let (methods, required) = match first {
+            // An account without pre-authentication. The time is sent all the same: then the KDC counts failures, and
+            // gives tickets to services that want it.
             Answer::Reply(reply) => {
-                let key = self.key_for(&reply, &[], user, password).await?;
-                (reply, key, false)
+                let etype = reply.encrypted.etype;
+                let mut methods = reply.methods;
+                methods.retain(|info| info.etype == etype);
+                methods.push(EtypeInfo { etype, salt: None, parameters: None });
+                (methods, false)
             }
-            Answer::Error(error) if error.code == PREAUTH_REQUIRED => {
-                let chosen = error.methods.iter().find(|info| Etype::of(info.etype).is_some());
-                let key = self.key(chosen.ok_or_else(refusal::no_common_etype)?, user, password).await?;
-                let (now, micros) = KerberosTime::now();
-                let time = self.encrypted(&key, Usage::Timestamp, &messages::timestamp(now, micros))?;
-                let question = messages::as_request(&body, Some(&time));
-                match self.kdc.ask(&question, Answer::to_as_request, deadline, &self.counters).await? {
-                    Answer::Reply(reply) if reply.encrypted.etype == key.etype().number() => {
-                        (reply, key, true)
-                    }
-                    Answer::Reply(reply) => {
-                        let key = self.key_for(&reply, &error.methods, user, password).await?;
-                        (reply, key, true)
-                    }
-                    Answer::Error(error) => return refused(error),
-                }
-            }
+            Answer::Error(error) if error.code == PREAUTH_REQUIRED => (error.methods, true),
             Answer::Error(error) => return refused(error),
         };
+        let chosen = methods.iter().find(|info| Etype::of(info.etype).is_some());
+        let mut key = self.key(chosen.ok_or_else(refusal::no_common_etype)?, user, password).await?;
+        let (now, micros) = KerberosTime::now();
+        let time = self.encrypted(&key, Usage::Timestamp, &messages::timestamp(now, micros))?;
+        let question = messages::as_request(&body, Some(&time));
+        let reply = match self.kdc.ask(&question, Answer::to_as_request, deadline, &self.counters).await? {
+            Answer::Reply(reply) => reply,
+            Answer::Error(error) => return refused(error),
+        };
+        if reply.encrypted.etype != key.etype().number() {
+            key = self.key_for(&reply, &methods, user, password).await?;
+        }
         let plain = match key.decrypt(Usage::AsReply, &reply.encrypted.cipher) {
             Ok(plain) => plain,
-            Err(_) if proved => return Err(self.impostor("its ticket is not for the password that it liked")),
+            Err(_) if required => {
+                return Err(self.impostor("its ticket is not for the password that it liked"));
+            }
             Err(_) => return Err(RejectReason::WrongPassword.into()),
         };
         let part = ReplyPart::parse(&plain).map_err(|error| self.broken(&error.to_string()))?;

@@ -32,6 +32,8 @@ pub struct Options {
     pub defaults: String,
     /// Fixed port, for one that comes in another's place; otherwise a free one.
     pub port: Option<u16>,
+    /// How far its clock is from ours, as `faketime` says it: `+1h`. Needs the Debian package `faketime`.
+    pub clock: Option<String>,
 }
 
 /// A running KDC.
@@ -52,7 +54,7 @@ impl Kdc {
             let mut kdc = Self { folder: new_folder(), port, process: None };
             kdc.write_configuration(options);
             kdc.run("/usr/sbin/kdb5_util", &["create", "-s", "-r", REALM, "-P", "master key of a test"]);
-            if kdc.launch() {
+            if kdc.launch(options.clock.as_deref()) {
                 return kdc;
             }
             assert!(attempt < 5, "krb5kdc does not start:\n{}", kdc.log());
@@ -144,10 +146,13 @@ impl Kdc {
         said
     }
 
-    fn launch(&mut self) -> bool {
+    fn launch(&mut self, clock: Option<&str>) -> bool {
         // The shell ends the server when our end of its standard input closes, however this process ends.
         let script = "\"$0\" -n -r \"$1\" & server=$!; exec >&- 2>&-; read -r _; kill -9 $server; wait";
         let mut command = Command::new("sh");
+        if let Some(clock) = clock {
+            command.env("LD_PRELOAD", faketime()).env("FAKETIME", clock);
+        }
         let mut child = self
             .environment(&mut command)
             .args(["-c", script, BINARY, REALM])
@@ -192,6 +197,14 @@ pub fn free_port() -> u16 {
         }
     }
     panic!("no port is free for both UDP and TCP");
+}
+
+/// The library that a program with another clock is started with.
+fn faketime() -> PathBuf {
+    let machine = std::env::consts::ARCH;
+    let file = format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketime.so.1");
+    assert!(Path::new(&file).exists(), "faketime is not installed; run `tests/run --install` as root");
+    file.into()
 }
 
 fn new_folder() -> PathBuf {
