@@ -6,6 +6,8 @@ mod accounting;
 mod failures;
 #[path = "support/freeradius.rs"]
 mod harness;
+#[path = "freeradius/streams.rs"]
+mod streams;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;

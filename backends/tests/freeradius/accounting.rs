@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn record(kind: RecordKind, ago: Duration) -> Record {
+pub(super) fn record(kind: RecordKind, ago: Duration) -> Record {
     Record {
         kind,
         user_name: b"joe".to_vec(),

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const SLOW: &str = r#"
+pub(super) const SLOW: &str = r#"
     if (&User-Name == "slow") {
         update control {
             &Tmp-String-0 := `/bin/sleep 2`

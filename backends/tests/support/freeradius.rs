@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
@@ -83,6 +83,37 @@ pub struct Options {
     pub eap: Option<Eap>,
     /// Network namespace to run in, by its name.
     pub namespace: Option<String>,
+    /// How packets reach it.
+    pub transport: Transport,
+    /// Connections that it serves at once, where there are connections.
+    pub max_connections: u32,
+    /// It answers Status-Server (RFC 5997).
+    pub status_server: bool,
+}
+
+/// How packets reach the server.
+#[derive(Clone, Default)]
+pub enum Transport {
+    /// In datagrams.
+    #[default]
+    Udp,
+    /// On streams (RFC 6613).
+    Tcp,
+    /// On streams in TLS (RFC 6614), both services on the authentication port.
+    Tls(RadSec),
+}
+
+/// What RadSec needs, all in files in PEM.
+#[derive(Clone)]
+pub struct RadSec {
+    /// The server's certificate.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authority that vouches for clients.
+    pub ca: PathBuf,
+    /// `1.2` or `1.3`.
+    pub highest_version: &'static str,
 }
 
 impl Default for Options {
@@ -97,6 +128,9 @@ impl Default for Options {
             authorize: String::new(),
             eap: None,
             namespace: None,
+            transport: Transport::Udp,
+            max_connections: 16,
+            status_server: false,
         }
     }
 }
@@ -131,7 +165,14 @@ impl FreeRadius {
         // Somebody else may take a free port before the server does: then with others.
         for attempt in 1.. {
             let (authentication_port, accounting_port) =
-                options.ports.unwrap_or_else(|| free_ports(options.address));
+                options.ports.unwrap_or_else(|| match options.transport {
+                    Transport::Udp => free_ports(options.address),
+                    Transport::Tcp => free_stream_ports(options.address),
+                    Transport::Tls(_) => {
+                        let (port, _) = free_stream_ports(options.address);
+                        (port, port)
+                    }
+                });
             let folder = new_folder();
             let mut server = Self {
                 options: options.clone(),
@@ -241,9 +282,16 @@ impl FreeRadius {
     fn write_configuration(&self) {
         let Options { address, secret, users, message_authenticator, authorize, .. } = &self.options;
         let folder = self.folder.display();
-        let (authentication_port, accounting_port) = (self.authentication_port, self.accounting_port);
         let require = if self.options.require_message_authenticator { "yes" } else { "no" };
         let family = if address.is_ipv6() { "ipv6addr" } else { "ipv4addr" };
+        let max_connections = self.options.max_connections;
+        let status_server = if self.options.status_server { "yes" } else { "no" };
+        let protocol = match &self.options.transport {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls(_) => "tls",
+        };
+        let listeners = self.listeners(family);
         let sign = if *message_authenticator {
             "update reply {\n        &Message-Authenticator := 0x00\n        }"
         } else {
@@ -282,7 +330,7 @@ log {{ destination = stdout }}
 security {{
     max_attributes = 200
     reject_delay = 0
-    status_server = no
+    status_server = {status_server}
 }}
 thread pool {{
     start_servers = 2
@@ -291,19 +339,32 @@ thread pool {{
     max_spare_servers = 3
     max_queue_size = 65536
 }}
-client all4 {{
-    ipaddr = 127.0.0.0/8
-    secret = "{secret}"
-    require_message_authenticator = {require}
-}}
-client all6 {{
-    ipv6addr = ::1
-    secret = "{secret}"
-    require_message_authenticator = {require}
+clients all {{
+    client all4 {{
+        ipaddr = 127.0.0.0/8
+        proto = {protocol}
+        secret = "{secret}"
+        require_message_authenticator = {require}
+        limit {{
+            max_connections = {max_connections}
+            idle_timeout = 30
+        }}
+    }}
+    client all6 {{
+        ipv6addr = ::1
+        proto = {protocol}
+        secret = "{secret}"
+        require_message_authenticator = {require}
+        limit {{
+            max_connections = {max_connections}
+            idle_timeout = 30
+        }}
+    }}
 }}
 modules {{
     pap {{ }}
     chap {{ }}
+    always ok {{ rcode = ok }}
     mschap {{
         use_mppe = yes
         require_encryption = no
@@ -316,17 +377,12 @@ modules {{
 }}
 {inner}
 server default {{
-    listen {{
-        type = auth
-        {family} = {address}
-        port = {authentication_port}
-    }}
-    listen {{
-        type = acct
-        {family} = {address}
-        port = {accounting_port}
-    }}
+    {listeners}
     authorize {{
+        Autz-Type Status-Server {{
+            ok
+            {sign}
+        }}
         {authorize}
         requests
         chap
@@ -368,6 +424,36 @@ server default {{
     }
 }
 
+impl FreeRadius {
+    fn listeners(&self, family: &str) -> String {
+        let listener = |kind: &str, port: u16, more: &str| {
+            let Options { address, max_connections, .. } = &self.options;
+            format!(
+                "listen {{\n type = {kind}\n {family} = {address}\n port = {port}\n clients = all\n {more}\n \
+                 limit {{\n max_connections = {max_connections}\n lifetime = 0\n idle_timeout = 30\n }}\n}}\n"
+            )
+        };
+        let both = |more: &str| {
+            listener("auth", self.authentication_port, more) + &listener("acct", self.accounting_port, more)
+        };
+        match &self.options.transport {
+            Transport::Udp => both(""),
+            Transport::Tcp => both("proto = tcp"),
+            Transport::Tls(RadSec { certificate, key, ca, highest_version }) => {
+                let tls = format!(
+                    "proto = tcp\n tls {{\n certificate_file = {}\n private_key_file = {}\n ca_file = {}\n \
+                     require_client_cert = yes\n tls_min_version = \"1.2\"\n tls_max_version = \"{highest_version}\"\n \
+                     cipher_list = DEFAULT\n ecdh_curve = prime256v1\n }}",
+                    certificate.display(),
+                    key.display(),
+                    ca.display(),
+                );
+                listener("auth+acct", self.authentication_port, &tls)
+            }
+        }
+    }
+}
+
 impl Drop for FreeRadius {
     fn drop(&mut self) {
         self.stop();
@@ -382,6 +468,13 @@ impl Drop for FreeRadius {
 pub fn free_ports(address: IpAddr) -> (u16, u16) {
     let sockets = [(); 2].map(|()| UdpSocket::bind((address, 0)).expect("a free port"));
     let [first, second] = sockets.map(|socket| socket.local_addr().expect("bound").port());
+    (first, second)
+}
+
+/// The same for streams.
+pub fn free_stream_ports(address: IpAddr) -> (u16, u16) {
+    let listeners = [(); 2].map(|()| TcpListener::bind((address, 0)).expect("a free port"));
+    let [first, second] = listeners.map(|listener| listener.local_addr().expect("bound").port());
     (first, second)
 }
 

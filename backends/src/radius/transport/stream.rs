@@ -227,8 +227,8 @@ impl Streams {
             // Whoever speaks another protocol will go on to.
             Broken::Malformed(_) | Broken::Mad => !heard,
             // In TLS 1.3 the server looks at our certificate after the handshake has ended for us.
-            Broken::Error(_) => !heard && self.tls.is_some(),
-            Broken::Closed | Broken::Halfway | Broken::Distrusted(_) => false,
+            Broken::Tls(_) => !heard,
+            Broken::Closed | Broken::Halfway | Broken::Error(_) | Broken::Distrusted(_) => false,
         }
     }
 
@@ -236,9 +236,9 @@ impl Streams {
         let server = &self.server;
         let unanswered = if heard { "" } else { "; does it know this client?" };
         let (layer, why) = match broken {
-            Broken::Closed | Broken::Error(_) if !heard && self.tls.is_some() => {
+            Broken::Closed | Broken::Error(_) | Broken::Tls(_) if !heard && self.tls.is_some() => {
                 let how = match broken {
-                    Broken::Error(error) => error,
+                    Broken::Error(error) | Broken::Tls(error) => error,
                     _ => "it closed the connection",
                 };
                 let why = format!(
@@ -254,6 +254,7 @@ impl Streams {
                 Layer::Connection,
                 format!("{server} broke the connection off without an answer: {error}{unanswered}"),
             ),
+            Broken::Tls(error) => (Layer::Tls, format!("{server} ended TLS without an answer: {error}")),
             Broken::Halfway => {
                 (Layer::Protocol, format!("{server} closed the connection in the middle of an answer"))
             }

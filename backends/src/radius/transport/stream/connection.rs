@@ -31,8 +31,10 @@ pub(super) enum Broken {
     Closed,
     /// Ended within a packet.
     Halfway,
-    /// The system's words, or those of TLS.
+    /// The system's words.
     Error(String),
+    /// The words of TLS.
+    Tls(String),
     /// What came is no packet (RFC 6613 section 2.6.4).
     Malformed(Malformed),
     /// The answer to this very question is not to be believed.
@@ -271,20 +273,18 @@ async fn read(reader: &mut (impl AsyncRead + Unpin), shared: &Shared) -> Broken 
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
                 return if frames.is_halfway() { Broken::Halfway } else { Broken::Closed };
             }
+            Err(error) if error.get_ref().is_some_and(|error| error.is::<rustls::Error>()) => {
+                return Broken::Tls(error.to_string());
+            }
             Err(error) => return Broken::Error(error.to_string()),
         }
     }
 }
 
 async fn write(writer: &mut (impl AsyncWrite + Unpin), mut queue: mpsc::Receiver<Vec<u8>>) -> Broken {
-    while let Some(mut packets) = queue.recv().await {
-        // What waits goes out together.
-        while packets.len() < MAX_PACKET
-            && let Ok(packet) = queue.try_recv()
-        {
-            packets.extend_from_slice(&packet);
-        }
-        let sent = match writer.write_all(&packets).await {
+    // Each packet goes out by itself: some servers take one record of TLS for one packet.
+    while let Some(packet) = queue.recv().await {
+        let sent = match writer.write_all(&packet).await {
             Ok(()) => writer.flush().await,
             Err(error) => Err(error),
         };
