@@ -27,6 +27,15 @@ pub struct AuthRequest<'a> {
     pub context: &'a SessionContext,
 }
 
+/// Which of the two services of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// Deciding about logins, and what they get.
+    Authentication,
+    /// Taking records.
+    Accounting,
+}
+
 /// One server of a group.
 #[async_trait]
 pub trait Backend: Send + Sync {
@@ -59,6 +68,13 @@ pub trait Backend: Send + Sync {
     async fn account(&self, record: &Record) -> Result<(), AccountingError> {
         let _ = record;
         Err(AccountingError::Unsupported)
+    }
+
+    /// Asked before a login or a record is risked on a server that had failed: does this service of it answer? `None`:
+    /// there is no way to know but to risk it.
+    async fn is_alive(&self, duty: Duty) -> Option<bool> {
+        let _ = duty;
+        None
     }
 
     /// The figures of this server.

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 pub use status::{GroupStatus, ServerState, ServerStatus};
 
 use crate::accounting::{AccountingError, Record};
-use crate::backend::{AuthRequest, Backend, Counters};
+use crate::backend::{AuthRequest, Backend, Counters, Duty};
 use crate::layer::Layer;
 use crate::matrix::ServerType;
 use crate::verdict::{Unavailable, Verdict};
@@ -103,12 +103,6 @@ enum Purpose {
     Authorization,
 }
 
-#[derive(Clone, Copy)]
-enum Duty {
-    Authentication,
-    Accounting,
-}
-
 impl ServerGroup {
     /// A group of these servers, asked in this order. All start as active.
     pub fn new(settings: GroupSettings, servers: Vec<Arc<dyn Backend>>) -> Self {
@@ -160,7 +154,7 @@ impl ServerGroup {
         let mut why = None;
         let mut asked = vec![false; self.members.len()];
         for (index, (member, asked)) in self.members.iter().zip(&mut asked).enumerate() {
-            let Some(turn) = self.take_turn(Duty::Authentication, index) else { continue };
+            let Some(turn) = self.live_turn(Duty::Authentication, index, member).await else { continue };
             *asked = true;
             match self.ask_one(purpose, member, request, turn).await {
                 Verdict::Unavailable(unavailable) => why = Some(unavailable),
@@ -238,7 +232,7 @@ impl ServerGroup {
         let mut error = AccountingError::NoAnswer(self.nobody_asked().why);
         let mut asked = vec![false; self.members.len()];
         for (index, (member, asked)) in self.members.iter().zip(&mut asked).enumerate() {
-            let Some(turn) = self.take_turn(Duty::Accounting, index) else { continue };
+            let Some(turn) = self.live_turn(Duty::Accounting, index, member).await else { continue };
             *asked = true;
             match self.account_one(member, record, turn).await {
                 Ok(()) => return Ok(()),
@@ -310,6 +304,17 @@ impl ServerGroup {
             Turn::Probe => Some(HeldTurn { group: self, duty, index, probe: true }),
             Turn::Skip => None,
         }
+    }
+
+    /// As [`Self::take_turn`]; a server that says by itself whether it is back is asked that before anything is risked
+    /// on it.
+    async fn live_turn(&self, duty: Duty, index: usize, member: &Member) -> Option<HeldTurn<'_>> {
+        let turn = self.take_turn(duty, index)?;
+        if turn.probe && member.backend.is_alive(duty).await == Some(false) {
+            turn.unanswered();
+            return None;
+        }
+        Some(turn)
     }
 
     fn health(&self, duty: Duty) -> MutexGuard<'_, Health> {

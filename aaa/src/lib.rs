@@ -26,7 +26,7 @@ mod testing;
 pub mod username;
 mod verdict;
 
-pub use backend::{AuthRequest, Backend, CounterValues, Counters};
+pub use backend::{AuthRequest, Backend, CounterValues, Counters, Duty};
 pub use credentials::Credentials;
 pub use group::{
     AccountingMode, GroupAnswer, GroupSettings, GroupStatus, Reactivation, ServerGroup, ServerState,

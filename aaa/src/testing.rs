@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 
 use crate::accounting::{AccountingError, Authentic, Record, RecordKind, Traffic};
-use crate::backend::{AuthRequest, Backend, Counters};
+use crate::backend::{AuthRequest, Backend, Counters, Duty};
 use crate::credentials::Credentials;
 use crate::group::{AccountingMode, GroupSettings, Reactivation, ServerGroup};
 use crate::layer::Layer;
@@ -40,6 +40,8 @@ pub(crate) struct Scripted {
     /// The last password that came in.
     pub(crate) password: Mutex<String>,
     pub(crate) delivered: Mutex<Vec<(String, RecordKind)>>,
+    /// What it says when asked whether it is back.
+    pub(crate) alive: Mutex<Option<bool>>,
     counters: Counters,
 }
 
@@ -52,6 +54,7 @@ impl Scripted {
             asked: Mutex::default(),
             password: Mutex::default(),
             delivered: Mutex::default(),
+            alive: Mutex::default(),
             counters: Counters::default(),
         })
     }
@@ -136,6 +139,10 @@ impl Backend for Scripted {
                 Err(AccountingError::NoAnswer(self.name.to_owned()))
             }
         }
+    }
+
+    async fn is_alive(&self, _duty: Duty) -> Option<bool> {
+        *self.alive.lock().unwrap()
     }
 
     fn counters(&self) -> &Counters {

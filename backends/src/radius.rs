@@ -25,12 +25,13 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use radius::core::avp::AVP;
+use radius::core::code::Code;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
 use tollgate_aaa::accounting::{AccountingError, Record};
 use tollgate_aaa::{
-    AuthMethod, AuthRequest, Backend, Counters, Credentials, Layer, Reject, RejectReason, Secret, ServerType,
-    Unavailable, Verdict,
+    AuthMethod, AuthRequest, Backend, Counters, Credentials, Duty, Layer, Reject, RejectReason, Secret,
+    ServerType, Unavailable, Verdict,
 };
 
 use crate::net::Endpoint;
@@ -44,6 +45,9 @@ pub const RADSEC_SECRET: &str = "radsec";
 
 /// Port of RADIUS over TLS, for both services (RFC 6614 section 3).
 pub const RADSEC_PORT: u16 = 2083;
+
+/// Status-Servers that are sent to a server which may be back.
+const MOST_PROBES: u32 = 3;
 
 /// How packets reach a server.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +81,9 @@ pub struct RadiusSettings {
     /// Answers to an Access-Request without a Message-Authenticator are not believed. `false` only for servers too old
     /// to send one: their answers can be forged (CVE-2024-3596).
     pub require_message_authenticator: bool,
+    /// The server answers Status-Server (RFC 5997), so that once it has failed it is asked whether it is back before a
+    /// login is risked on it.
+    pub status_server: bool,
     /// NAS-Identifier; empty: the session's own.
     pub nas_identifier: String,
     /// NAS-IP-Address or NAS-IPv6-Address; `None`: the session's own.
@@ -99,6 +106,7 @@ impl RadiusSettings {
             timeout: Duration::from_secs(10),
             retry_interval: Duration::from_secs(2),
             require_message_authenticator: true,
+            status_server: false,
             nas_identifier: String::new(),
             nas_ip: None,
             ms_chap_v2_capable: true,
@@ -141,6 +149,8 @@ pub struct RadiusBackend {
     address: String,
     ms_chap_v2_capable: bool,
     common_password: Option<Secret>,
+    /// How long one Status-Server is waited for, where the server answers them.
+    status_server: Option<Duration>,
     nas: Nas,
     key: Arc<Key>,
     random: SystemRandom,
@@ -194,6 +204,7 @@ impl RadiusBackend {
             address: endpoint.to_string(),
             ms_chap_v2_capable: settings.ms_chap_v2_capable,
             common_password: settings.common_password,
+            status_server: settings.status_server.then_some(settings.retry_interval.min(settings.timeout)),
             nas: Nas { identifier: settings.nas_identifier.clone(), ip: settings.nas_ip },
             authentication: transport(Service::Authentication),
             accounting: transport(Service::Accounting),
@@ -261,6 +272,29 @@ impl Backend for RadiusBackend {
             Failure::Silent(silence) => AccountingError::NoAnswer(silence.to_string()),
             Failure::Unsendable(unsendable) => AccountingError::Unsendable(unsendable.to_string()),
         })
+    }
+
+    /// By Status-Server, each a packet of its own: they are not sent again (RFC 5997 section 4.2).
+    async fn is_alive(&self, duty: Duty) -> Option<bool> {
+        let patience = self.status_server?;
+        let transport = match duty {
+            Duty::Authentication => &self.authentication,
+            Duty::Accounting => &self.accounting,
+        };
+        for _ in 0..MOST_PROBES {
+            let mut authenticator = [0; 16];
+            self.random.fill(&mut authenticator).ok()?;
+            let packet = request::status_server(&self.nas, &authenticator).ok()?;
+            if let Ok(answer) = transport.ask_once(packet, authenticator, patience).await {
+                // Whatever the configuration says about logins (RFC 5997 section 3).
+                let required = Required::MessageAuthenticator;
+                return Some(Packet::parse(&answer).is_ok_and(|answer| {
+                    answer.code() != Code::AccessReject
+                        && answer.verify(&authenticator, &self.key, required).is_ok()
+                }));
+            }
+        }
+        Some(false)
     }
 
     fn counters(&self) -> &Counters {

@@ -6,6 +6,8 @@ mod accounting;
 mod failures;
 #[path = "support/freeradius.rs"]
 mod harness;
+#[path = "freeradius/status.rs"]
+mod status;
 #[path = "freeradius/streams.rs"]
 mod streams;
 

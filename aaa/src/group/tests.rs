@@ -82,6 +82,42 @@ async fn after_the_dead_time_one_of_a_hundred_probes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_says_it_is_not_back_costs_no_login() {
+    let only = radius("only", &[Act::Silent]);
+    let group = group("corp", &[&only]);
+    for _ in 0..3 {
+        ask(&group, WhenDead::GiveUp).await;
+    }
+    only.now_acts(Act::Accept);
+    *only.alive.lock().unwrap() = Some(false);
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(ask(&group, WhenDead::GiveUp).await.server, None);
+    }
+    assert_eq!(only.questions(), 3);
+    // Its dead time began anew; with nobody else to decide it is asked all the same.
+    assert_eq!(group.status().servers[0].state, ServerState::Failed);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    *only.alive.lock().unwrap() = Some(true);
+    assert_eq!(ask(&group, WhenDead::GiveUp).await.server.as_deref(), Some("only"));
+    assert_eq!(only.questions(), 4);
+    assert_eq!(group.status().servers[0].state, ServerState::Active);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_it_is_not_back_is_asked_where_nobody_else_can_decide() {
+    let only = radius("only", &[Act::Silent]);
+    let group = group("corp", &[&only]);
+    for _ in 0..3 {
+        ask(&group, WhenDead::GiveUp).await;
+    }
+    only.now_acts(Act::Accept);
+    *only.alive.lock().unwrap() = Some(false);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(ask(&group, WhenDead::KeepTrying).await.server.as_deref(), Some("only"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_whose_caller_leaves_is_given_back() {
     let only = radius("only", &[Act::Silent]);
     let group = group("corp", &[&only]);

@@ -99,6 +99,23 @@ pub fn access_request(
     Ok(bytes)
 }
 
+/// A Status-Server (RFC 5997 section 2.1), to be completed as an Access-Request is.
+pub fn status_server(nas: &Nas, authenticator: &[u8; 16]) -> Result<Vec<u8>, Unsendable> {
+    let mut packet = Packet::new_with_identifier(Code::StatusServer, &[], 0);
+    packet.add(AVP::from_bytes(rfc2869::MESSAGE_AUTHENTICATOR_TYPE, &[0; 16]));
+    match nas.ip {
+        Some(IpAddr::V4(address)) => rfc2865::add_nas_ip_address(&mut packet, &address),
+        Some(IpAddr::V6(address)) => packet.add(AVP::from_ipv6(rfc3162::NAS_IPV6_ADDRESS_TYPE, &address)),
+        None => {}
+    }
+    add_text(&mut packet, rfc2865::NAS_IDENTIFIER_TYPE, &nas.identifier);
+    let mut bytes = packet.encode().map_err(|_| Unsendable::LongPacket)?;
+    if let Some(place) = bytes.get_mut(4..HEADER) {
+        place.copy_from_slice(authenticator);
+    }
+    Ok(bytes)
+}
+
 /// An Accounting-Request without code, identifier and authenticator; see
 /// [`super::packet::finish_accounting_request`]. Acct-Delay-Time is counted up to `now`.
 pub fn accounting_request(record: &Record, nas: &Nas, now: SystemTime) -> Result<Vec<u8>, Unsendable> {

@@ -102,6 +102,21 @@ impl Transport {
         }
     }
 
+    /// Asks once, with no retransmission, and waits no longer than `patience`.
+    pub(super) async fn ask_once(
+        &self,
+        request: Vec<u8>,
+        authenticator: [u8; 16],
+        patience: Duration,
+    ) -> Result<Vec<u8>, Silence> {
+        match self {
+            Self::Datagrams(datagrams) => {
+                datagrams.ask_within(request, authenticator, patience, patience).await
+            }
+            Self::Streams(streams) => streams.ask_within(request, authenticator, patience).await,
+        }
+    }
+
     /// Tells a record; returns once it has been acknowledged. `build` makes it for a moment, without identifier and
     /// authenticator; what it makes only changes when `delay` does.
     pub(super) async fn tell<E: From<Silence>>(

@@ -405,6 +405,10 @@ server default {{
     }}
     accounting {{
         accounting
+        Acct-Type Status-Server {{
+            ok
+            {sign}
+        }}
     }}
     post-auth {{
         {sign}

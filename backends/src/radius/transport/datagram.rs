@@ -72,10 +72,21 @@ impl Datagrams {
     /// Asks; gives the answer, which has been verified. `request` still lacks its identifier.
     pub(super) async fn ask(
         self: &Arc<Self>,
-        mut request: Vec<u8>,
+        request: Vec<u8>,
         authenticator: [u8; 16],
     ) -> Result<Vec<u8>, Silence> {
-        let deadline = Instant::now() + self.timeout;
+        self.ask_within(request, authenticator, self.timeout, self.retry_interval).await
+    }
+
+    /// The same with times of its own.
+    pub(super) async fn ask_within(
+        self: &Arc<Self>,
+        mut request: Vec<u8>,
+        authenticator: [u8; 16],
+        timeout: Duration,
+        retry_interval: Duration,
+    ) -> Result<Vec<u8>, Silence> {
+        let deadline = Instant::now() + timeout;
         let mut ticket = self.ticket(deadline).await?;
         packet::finish_access_request(&mut request, ticket.identifier(), &self.peer.key);
         let mailbox = Arc::new(Mailbox::default());
@@ -84,7 +95,7 @@ impl Datagrams {
         loop {
             ticket.send(&request).await;
             datagrams += 1;
-            let until = deadline.min(Instant::now() + self.retry_interval);
+            let until = deadline.min(Instant::now() + retry_interval);
             if let Ok(answer) = timeout_at(until, mailbox.take()).await {
                 return Ok(answer);
             }

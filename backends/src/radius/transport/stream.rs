@@ -65,14 +65,24 @@ impl Streams {
     /// As [`super::Transport::ask`].
     pub(super) async fn ask(
         self: &Arc<Self>,
+        request: Vec<u8>,
+        authenticator: [u8; 16],
+    ) -> Result<Vec<u8>, Silence> {
+        self.ask_within(request, authenticator, self.timeout).await
+    }
+
+    /// The same with a time of its own.
+    pub(super) async fn ask_within(
+        self: &Arc<Self>,
         mut request: Vec<u8>,
         authenticator: [u8; 16],
+        timeout: Duration,
     ) -> Result<Vec<u8>, Silence> {
         let make = |identifier| {
             packet::finish_access_request(&mut request, identifier, &self.peer.key);
             Ok((request.clone(), authenticator))
         };
-        self.exchange(make).await
+        self.exchange(timeout, make).await
     }
 
     /// As [`super::Transport::tell`]; each time the record is made anew (RFC 2866 section 4.1).
@@ -85,15 +95,16 @@ impl Streams {
             let authenticator = packet::finish_accounting_request(&mut record, identifier, &self.peer.key);
             Ok((record, authenticator))
         };
-        self.exchange(make).await.map(drop)
+        self.exchange(self.timeout, make).await.map(drop)
     }
 
     /// `make` makes the packet for an identifier, and its authenticator.
     async fn exchange<E: From<Silence>>(
         self: &Arc<Self>,
+        timeout: Duration,
         mut make: impl FnMut(u8) -> Result<(Vec<u8>, [u8; 16]), E>,
     ) -> Result<Vec<u8>, E> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + timeout;
         let _turn = match timeout_at(deadline, self.in_flight.acquire()).await {
             Ok(Ok(turn)) => turn,
             Ok(Err(_)) | Err(_) => return Err(self.busy().into()),
@@ -110,7 +121,7 @@ impl Streams {
                 Ok(answer) => return Ok(answer),
                 Err(Lost::Silent) => {
                     self.sweep();
-                    return Err(self.silent().into());
+                    return Err(self.silent(timeout).into());
                 }
                 Err(Lost::Broken { broken, heard }) => {
                     if times >= MOST_TIMES || self.is_final(&broken, heard) || Instant::now() >= deadline {
@@ -273,12 +284,12 @@ impl Streams {
         Unavailable::new(layer, why)
     }
 
-    fn silent(&self) -> Silence {
+    fn silent(&self, timeout: Duration) -> Silence {
         let why = format!(
             "{} took the question and did not answer within {} s; if it never does, does it know this client by the \
              same key?",
             self.server,
-            self.timeout.as_secs()
+            timeout.as_secs()
         );
         Silence::Stream(Unavailable::new(Layer::Connection, why))
     }
