@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tollgate_aaa::{Backend, ServerType};
 
+use crate::kerberos::{KerberosBackend, KerberosSettings};
 use crate::ldap::{LdapBackend, LdapSettings};
 use crate::nt::{NtBackend, NtSettings};
 use crate::radius::{RadiusBackend, RadiusSettings};
@@ -24,6 +25,8 @@ pub enum Servers {
     Ldap(Vec<LdapSettings>),
     /// Domain controllers, asked by NTLM.
     Nt(Vec<NtSettings>),
+    /// Kerberos KDCs.
+    Kerberos(Vec<KerberosSettings>),
     /// Servers of SecurID passcodes.
     Sdi(Vec<SdiSettings>),
 }
@@ -37,6 +40,7 @@ impl Servers {
             Self::TacacsPlus(_) => ServerType::TacacsPlus,
             Self::Ldap(_) => ServerType::Ldap,
             Self::Nt(_) => ServerType::Nt,
+            Self::Kerberos(_) => ServerType::Kerberos,
             Self::Sdi(_) => ServerType::Sdi,
         }
     }
@@ -55,6 +59,7 @@ impl Servers {
             }),
             Self::Ldap(servers) => each(servers, LdapBackend::new),
             Self::Nt(servers) => each(servers, NtBackend::new),
+            Self::Kerberos(servers) => each(servers, KerberosBackend::new),
             Self::Sdi(servers) => each(servers, SdiBackend::new),
         }
     }

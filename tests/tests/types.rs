@@ -1,12 +1,13 @@
 //! The same login through every type of server, each the real one, by changing one line of the configuration; and every
 //! cell of the type matrix.
 
+use std::path::PathBuf;
 use std::sync::Once;
 use std::time::Duration;
 
 use tollgate_tests::pki::Authority;
 use tollgate_tests::radius::{self, Eap, FreeRadius, Options};
-use tollgate_tests::servers::samba::{BASE, DOMAIN, HOST_NAME, Samba};
+use tollgate_tests::servers::samba::{BASE, DOMAIN, HOST_NAME, REALM, Samba};
 use tollgate_tests::servers::securid::{CLIENT_ID, CLIENT_KEY, PASSCODE, SecurId};
 use tollgate_tests::servers::tacacs;
 use tollgate_tests::tollgate::{LOOPBACK, text};
@@ -16,14 +17,18 @@ use tollgate_tests::{Server, wait_until};
 const PASSWORD: &str = PASSCODE;
 
 /// Each server group with its row of the matrix: what a client does, and what the configuration calls it.
-const ROWS: [(&str, &str, &[&str]); 6] = [
+const ROWS: [(&str, &str, &[&str]); 7] = [
     ("LOCAL", "LOCAL", &["pap", "ms-chap-v1", "ms-chap-v2"]),
     ("radius", "RADIUS", &["pap", "chap", "ms-chap-v1", "ms-chap-v2", "eap"]),
     ("tacacs", "TACACS+", &["pap", "chap", "ms-chap-v1"]),
     ("directory", "LDAP", &["pap"]),
     ("nt", "NT", &["pap"]),
+    ("kerberos", "Kerberos", &["pap"]),
     ("sdi", "SDI", &["pap"]),
 ];
+
+/// Our own service in the domain.
+const SERVICE: &str = "host/vpn.corp.test";
 
 const METHODS: [(&str, &str); 5] = [
     ("pap", "PAP"),
@@ -39,6 +44,7 @@ struct Lab {
     radius: FreeRadius,
     tacacs: tacacs::Server,
     domain: &'static Samba,
+    keytab: PathBuf,
     securid: SecurId,
 }
 
@@ -50,7 +56,12 @@ impl Lab {
         let users = format!(r#""users": {{"joe": "{PASSWORD}"}},"#);
         static JOE: Once = Once::new();
         let domain = Samba::shared();
-        JOE.call_once(|| domain.add_user("joe", PASSWORD, ""));
+        JOE.call_once(|| {
+            domain.add_user("joe", PASSWORD, "");
+            // 24: AES alone, as every domain of today has it.
+            let service = format!("servicePrincipalName: {SERVICE}\nmsDS-SupportedEncryptionTypes: 24\n");
+            domain.add_user("vpn", "the key of our own service", &service);
+        });
         Self {
             radius: FreeRadius::start(Options {
                 users: format!("joe Cleartext-Password := \"{PASSWORD}\"\n"),
@@ -59,6 +70,7 @@ impl Lab {
             }),
             tacacs: tacacs::Server::with(&users),
             domain,
+            keytab: domain.export_keytab(Some(SERVICE)),
             securid: SecurId::start(),
         }
     }
@@ -109,6 +121,13 @@ protocol = "nt"
 [[server-group.nt.host]]
 address = "{domain}"
 domain = "{DOMAIN}"
+[server-group.kerberos]
+protocol = "kerberos"
+keytab = "{keytab}"
+service-principal = "{SERVICE}"
+[[server-group.kerberos.host]]
+address = "{domain}"
+kerberos-realm = "{REALM}"
 [server-group.sdi]
 protocol = "sdi"
 [[server-group.sdi.host]]
@@ -127,6 +146,7 @@ authentication-server-group = "LOCAL" # the one line
             tacacs = self.tacacs.port,
             tacacs_key = tacacs::KEY,
             domain = self.domain.address(),
+            keytab = self.keytab.display(),
             ca = self.domain.ca().display(),
             url = self.securid.url(),
             securid_ca = self.securid.ca().display(),

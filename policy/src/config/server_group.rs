@@ -1,6 +1,7 @@
 //! `[server-group.NAME]` and its hosts.
 
 mod host;
+mod kerberos;
 mod ldap;
 mod nt;
 mod radius;
@@ -96,7 +97,7 @@ fn read_group(name: &str, mut table: Section<'_>, maps: &ldap::Maps) -> Option<S
         }
     };
     let interim: Option<u32> = table.optional_number("interim-accounting-update", 1..=1440);
-    let servers = servers(name, &mut table, protocol?, maps)?;
+    let servers = servers(name, &mut table, protocol?, maps);
     table.finish();
     Some(ServerGroupConfig {
         max_failed_attempts,
@@ -108,13 +109,13 @@ fn read_group(name: &str, mut table: Section<'_>, maps: &ldap::Maps) -> Option<S
 }
 
 /// The hosts of a group, each kind of server by its own words.
-fn servers(group: &str, table: &mut Section<'_>, protocol: ServerType, maps: &ldap::Maps) -> Option<Servers> {
+fn servers(group: &str, table: &mut Section<'_>, protocol: ServerType, maps: &ldap::Maps) -> Servers {
     let hosts = table.tables("host");
     if protocol == ServerType::Local {
         if !hosts.is_empty() {
             table.error("host", "has no meaning for local users", "remove it");
         }
-        return Some(Servers::Local);
+        return Servers::Local;
     }
     if hosts.is_empty() {
         let keys = match protocol {
@@ -124,7 +125,7 @@ fn servers(group: &str, table: &mut Section<'_>, protocol: ServerType, maps: &ld
         };
         table.error("host", "is missing", format!("add [[server-group.{group}.host]] with {keys}"));
     }
-    Some(match protocol {
+    match protocol {
         ServerType::Radius => Servers::Radius(hosts.into_iter().map(radius::host).collect()),
         ServerType::Ldap => {
             let map = attribute_map(table, maps);
@@ -133,15 +134,12 @@ fn servers(group: &str, table: &mut Section<'_>, protocol: ServerType, maps: &ld
         ServerType::TacacsPlus => Servers::TacacsPlus(hosts.into_iter().map(tacacs::host).collect()),
         ServerType::Sdi => Servers::Sdi(hosts.into_iter().map(sdi::host).collect()),
         ServerType::Nt => Servers::Nt(hosts.into_iter().map(nt::host).collect()),
-        later => {
-            table.error(
-                "protocol",
-                format!("{later} is not served by this release"),
-                "use one of the other protocols",
-            );
-            return None;
+        ServerType::Kerberos => {
+            let group = kerberos::group(table);
+            Servers::Kerberos(hosts.into_iter().map(|host| kerberos::host(host, &group)).collect())
         }
-    })
+        ServerType::Local => Servers::Local,
+    }
 }
 
 /// `ldap-attribute-map`: the name of a map.

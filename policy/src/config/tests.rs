@@ -188,18 +188,6 @@ fn a_file_that_is_none_is_told_in_words() {
 }
 
 #[test]
-fn server_types_of_later_releases_are_refused_in_words() {
-    let text = format!("{SMALL}[server-group.ad]\nprotocol = \"kerberos\"\n");
-    let errors = errors(&text);
-    assert!(
-        errors
-            .iter()
-            .any(|error| error.contains("server-group.ad.protocol: kerberos is not served by this release")),
-        "{errors:?}"
-    );
-}
-
-#[test]
 fn overrides_stand_above_the_file() {
     let source = Source::parse(Path::new("t.toml"), SMALL).unwrap();
     let overrides = ["lns.tun-name=vpn7".to_owned(), "lns.max-sessions = 5".to_owned()];

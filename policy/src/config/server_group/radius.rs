@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use tollgate_backends::radius::RadiusSettings;
+use tollgate_backends::radius::{RADSEC_PORT, RadiusSettings, RadiusTransport};
 
 use super::super::section::Section;
 use super::host;
 
 pub(super) fn host(mut table: Section<'_>) -> RadiusSettings {
     let address = host::address(&mut table);
-    let key = if table.has("key") {
+    let transport = transport(&mut table);
+    let over_tls = matches!(transport, RadiusTransport::Tls(_));
+    // With TLS all use the secret of RFC 6614.
+    let key = if table.has("key") || over_tls {
         table.secret("key")
     } else {
         table.error(
@@ -37,9 +40,11 @@ pub(super) fn host(mut table: Section<'_>) -> RadiusSettings {
             "update the RADIUS server and remove the line",
         );
     }
+    let [authentication_port, accounting_port] = if over_tls { [RADSEC_PORT; 2] } else { [1812, 1813] };
     let settings = RadiusSettings {
-        authentication_port: table.number("authentication-port", 1..=65_535u16, 1812),
-        accounting_port: table.number("accounting-port", 1..=65_535u16, 1813),
+        transport,
+        authentication_port: table.number("authentication-port", 1..=65_535u16, authentication_port),
+        accounting_port: table.number("accounting-port", 1..=65_535u16, accounting_port),
         timeout: Duration::from_secs(timeout.into()),
         retry_interval: Duration::from_secs(retry.into()),
         require_message_authenticator,
@@ -48,4 +53,24 @@ pub(super) fn host(mut table: Section<'_>) -> RadiusSettings {
     };
     table.finish();
     settings
+}
+
+fn transport(table: &mut Section<'_>) -> RadiusTransport {
+    const EXPECTED: &str = "\"udp\", \"tcp\" or \"tls\"";
+    match table.get::<String>("transport", EXPECTED).as_deref() {
+        None | Some("udp") => RadiusTransport::Udp,
+        Some("tls") => RadiusTransport::Tls(host::tls(table)),
+        Some("tcp") => {
+            table.warn(
+                "transport",
+                "RADIUS over TCP is protected by the key alone, as over UDP",
+                "use transport = \"tls\" outside of networks that you trust",
+            );
+            RadiusTransport::Tcp
+        }
+        Some(_) => {
+            table.error("transport", "holds a string", format!("write {EXPECTED}"));
+            RadiusTransport::Udp
+        }
+    }
 }
