@@ -15,7 +15,7 @@ fn copy(name: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let content = fs::read_to_string(examples().join(name)).expect("readable");
     for line in content.lines() {
-        let named = ["{ file = \"", "certificate = \"", "private-key = \"", "ca = \"", "crl = [\""]
+        let named = ["{ file = \"", "certificate = \"", "private-key = \"", "ca = \"", "crl = [\"", "keytab = \""]
             .iter()
             .find_map(|key| line.split_once(key));
         if let Some((_, rest)) = named {
@@ -44,6 +44,7 @@ fn every_example_is_taken_and_warns_only_of_what_it_means_to_weaken() {
             "active-directory.toml",
             "asa-closing-example.toml",
             "carrier.toml",
+            "kerberos.toml",
             "l2tp-ipsec-certificates.toml",
             "l2tp-ipsec-psk.toml",
             "ldap.toml",
