@@ -4,6 +4,7 @@
 //! - [`packet`]: octets: walking, signing, believing.
 //! - [`request`]: what we ask, built with the `radius` crate and its dictionaries.
 //! - [`answer`], [`microsoft`], [`cisco`]: what a believed answer means.
+//! - [`dynamic`]: what a server asks of us (RFC 5176).
 //! - [`frame`]: packets on a stream (RFC 6613).
 //! - `transport`: sockets and streams, identifiers, retransmission.
 //!
@@ -13,6 +14,7 @@
 
 pub mod answer;
 pub mod cisco;
+pub mod dynamic;
 pub mod frame;
 pub mod microsoft;
 pub mod packet;

@@ -205,7 +205,7 @@ fn eap_message(packet: &Packet<'_>, code: u8) -> Option<Vec<u8>> {
 
 /// Calls `take` with vendor, type and value of each sub-attribute (RFC 2865 section 5.26). Those of vendors that we do
 /// not know need not have this form and are not looked into.
-fn each_vendor_attribute(
+pub(super) fn each_vendor_attribute(
     value: &[u8],
     mut take: impl FnMut(u32, u8, &[u8]) -> Result<(), Unusable>,
 ) -> Result<(), Unusable> {
@@ -245,7 +245,7 @@ pub(super) fn text(name: &'static str, value: &[u8]) -> Result<String, Unusable>
 }
 
 /// A time of zero is no limit of the server's own.
-fn seconds(name: &'static str, value: &[u8]) -> Result<Option<Duration>, Unusable> {
+pub(super) fn seconds(name: &'static str, value: &[u8]) -> Result<Option<Duration>, Unusable> {
     integer(name, value).map(|seconds| (seconds > 0).then(|| Duration::from_secs(seconds.into())))
 }
 

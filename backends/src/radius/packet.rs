@@ -99,6 +99,11 @@ impl<'a> Packet<'a> {
         self.identifier
     }
 
+    /// Of a request: what its answer is made for.
+    pub fn authenticator(&self) -> &'a [u8; 16] {
+        self.authenticator
+    }
+
     /// The attributes in order.
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> {
         // The list was sound when the packet was made.
@@ -123,8 +128,41 @@ impl<'a> Packet<'a> {
         if !bool::from(expected.ct_eq(self.authenticator)) {
             return Err(Disbelief::Authenticator);
         }
+        let proxy_state = self.attributes().any(|attribute| attribute.kind == PROXY_STATE_TYPE);
+        match self.has_right_mac(request_authenticator, key)? {
+            true => Ok(()),
+            false if required == Required::MessageAuthenticator => Err(Disbelief::NoMessageAuthenticator),
+            // We never send a Proxy-State, so no server has one to return. The chosen-prefix collision of
+            // CVE-2024-3596 needs one to carry its garbage.
+            false if proxy_state => Err(Disbelief::ProxyState),
+            false => Ok(()),
+        }
+    }
+
+    /// Believes a request that is signed as an Accounting-Request is (RFC 5176 section 2.3), or says why not.
+    pub fn verify_request(&self, key: &Key, required: Required) -> Result<(), Disbelief> {
+        let header = self.whole.first_chunk::<4>().copied().unwrap_or_default();
+        let expected: [u8; 16] = Md5::new()
+            .chain_update(header)
+            .chain_update([0; 16])
+            .chain_update(self.attributes)
+            .chain_update(key.secret.expose())
+            .finalize()
+            .into();
+        if !bool::from(expected.ct_eq(self.authenticator)) {
+            return Err(Disbelief::Authenticator);
+        }
+        // Made before the Request Authenticator was, with zeros in its place.
+        match self.has_right_mac(&[0; 16], key)? {
+            false if required == Required::MessageAuthenticator => Err(Disbelief::NoMessageAuthenticator),
+            true | false => Ok(()),
+        }
+    }
+
+    /// `false`: there is no Message-Authenticator. One that is wrong, or one of two, is an error.
+    fn has_right_mac(&self, authenticator: &[u8; 16], key: &Key) -> Result<bool, Disbelief> {
+        let header = self.whole.first_chunk::<4>().copied().unwrap_or_default();
         let mut mac = None;
-        let mut proxy_state = false;
         let mut offset = 0;
         for attribute in self.attributes() {
             if attribute.kind == MESSAGE_AUTHENTICATOR_TYPE {
@@ -134,30 +172,21 @@ impl<'a> Packet<'a> {
                     return Err(Disbelief::MessageAuthenticator);
                 }
             }
-            proxy_state |= attribute.kind == PROXY_STATE_TYPE;
             offset += 2 + attribute.value.len();
         }
-        match mac {
-            Some((offset, value)) => {
-                let (before, rest) = self.attributes.split_at_checked(offset + 2).unwrap_or_default();
-                let after = rest.get(16..).unwrap_or_default();
-                let mut expected = key.mac.clone();
-                expected.update(&header);
-                expected.update(request_authenticator);
-                expected.update(before);
-                expected.update(&[0; 16]);
-                expected.update(after);
-                if bool::from(expected.finalize().into_bytes().as_slice().ct_eq(value.as_slice())) {
-                    Ok(())
-                } else {
-                    Err(Disbelief::MessageAuthenticator)
-                }
-            }
-            None if required == Required::MessageAuthenticator => Err(Disbelief::NoMessageAuthenticator),
-            // We never send a Proxy-State, so no server has one to return. The chosen-prefix collision of
-            // CVE-2024-3596 needs one to carry its garbage.
-            None if proxy_state => Err(Disbelief::ProxyState),
-            None => Ok(()),
+        let Some((offset, value)) = mac else { return Ok(false) };
+        let (before, rest) = self.attributes.split_at_checked(offset + 2).unwrap_or_default();
+        let after = rest.get(16..).unwrap_or_default();
+        let mut expected = key.mac.clone();
+        expected.update(&header);
+        expected.update(authenticator);
+        expected.update(before);
+        expected.update(&[0; 16]);
+        expected.update(after);
+        if bool::from(expected.finalize().into_bytes().as_slice().ct_eq(value.as_slice())) {
+            Ok(true)
+        } else {
+            Err(Disbelief::MessageAuthenticator)
         }
     }
 }
@@ -289,6 +318,31 @@ pub fn finish_accounting_request(packet: &mut [u8], identifier: u8, key: &Key) -
         place.copy_from_slice(&authenticator);
     }
     authenticator
+}
+
+/// An answer of ours to the request with this authenticator: a Message-Authenticator, then these attributes, which are
+/// encoded already. `None`: it would be too long.
+pub(super) fn answer(
+    code: u8,
+    identifier: u8,
+    request_authenticator: &[u8; 16],
+    attributes: &[u8],
+    key: &Key,
+) -> Option<Vec<u8>> {
+    let length = HEADER + 18 + attributes.len();
+    let octets = u16::try_from(length).ok().filter(|_| length <= MAX_PACKET)?.to_be_bytes();
+    let mut packet = Vec::with_capacity(length);
+    packet.extend_from_slice(&[code, identifier]);
+    packet.extend_from_slice(&octets);
+    packet.extend_from_slice(request_authenticator);
+    packet.extend_from_slice(&[MESSAGE_AUTHENTICATOR_TYPE, 18]);
+    packet.extend_from_slice(&[0; 16]);
+    packet.extend_from_slice(attributes);
+    let mac = key.mac.clone().chain_update(&packet).finalize().into_bytes();
+    packet.get_mut(FIRST_VALUE)?.copy_from_slice(&mac);
+    let signature = Md5::new().chain_update(&packet).chain_update(key.secret.expose()).finalize();
+    packet.get_mut(4..HEADER)?.copy_from_slice(&signature);
+    Some(packet)
 }
 
 fn set_identifier(packet: &mut [u8], identifier: u8) {
