@@ -15,9 +15,10 @@ fn copy(name: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let content = fs::read_to_string(examples().join(name)).expect("readable");
     for line in content.lines() {
-        let named = ["{ file = \"", "certificate = \"", "private-key = \"", "ca = \"", "crl = [\"", "keytab = \""]
-            .iter()
-            .find_map(|key| line.split_once(key));
+        let named =
+            ["{ file = \"", "certificate = \"", "private-key = \"", "ca = \"", "crl = [\"", "keytab = \""]
+                .iter()
+                .find_map(|key| line.split_once(key));
         if let Some((_, rest)) = named {
             let file = folder.path().join(rest.split('"').next().expect("a name"));
             fs::write(&file, "a secret of the test\n").expect("writable");
