@@ -176,6 +176,17 @@ fn check(settings: &LdapSettings) -> Result<(), LdapError> {
     Ok(())
 }
 
+impl LdapBackend {
+    fn heard(&self, answer: Result<Verdict, Failure>) -> Verdict {
+        answer.unwrap_or_else(|failure| {
+            if matches!(failure, Failure::Malformed(_)) {
+                Counters::count(&self.counters.malformed);
+            }
+            Verdict::Unavailable(failure.into())
+        })
+    }
+}
+
 /// The name and the password, when they can be sent.
 fn sendable<'a>(request: &'a AuthRequest<'_>) -> Result<(&'a str, &'a Secret), RejectReason> {
     let cannot = |why: &str| Err(RejectReason::CannotBeSent(why.to_owned()));
@@ -188,12 +199,18 @@ fn sendable<'a>(request: &'a AuthRequest<'_>) -> Result<(&'a str, &'a Secret), R
     if password.contains(&0) {
         return cannot("the password has a NUL octet in it, which no directory takes");
     }
+    Ok((sendable_name(request)?, password))
+}
+
+/// The name, when it can be sent.
+fn sendable_name<'a>(request: &AuthRequest<'a>) -> Result<&'a str, RejectReason> {
+    let cannot = |why: &str| Err(RejectReason::CannotBeSent(why.to_owned()));
     match std::str::from_utf8(request.name) {
         Ok("") => cannot("the user name is empty"),
         Ok(name) if name.contains('\0') => {
             cannot("the user name has a NUL octet in it, which no directory takes")
         }
-        Ok(name) => Ok((name, password)),
+        Ok(name) => Ok(name),
         Err(_) => cannot("the user name is not UTF-8, which LDAP wants"),
     }
 }
@@ -217,12 +234,14 @@ impl Backend for LdapBackend {
             Ok(login) => login,
             Err(reason) => return Verdict::Reject(Reject::new(reason)),
         };
-        self.directory.login(user, password).await.unwrap_or_else(|failure| {
-            if matches!(failure, Failure::Malformed(_)) {
-                Counters::count(&self.counters.malformed);
-            }
-            Verdict::Unavailable(failure.into())
-        })
+        self.heard(self.directory.login(user, password).await)
+    }
+
+    async fn authorize(&self, request: &AuthRequest<'_>) -> Verdict {
+        match sendable_name(request) {
+            Ok(user) => self.heard(self.directory.authorize(user).await),
+            Err(reason) => Verdict::Reject(Reject::new(reason)),
+        }
     }
 
     fn counters(&self) -> &Counters {

@@ -102,11 +102,18 @@ impl Directory {
             Some(template) => self.by_template(template, user, password, deadline).await,
             None => self.by_search(user, password, deadline).await,
         };
-        match result {
-            Ok(verdict) => Ok(verdict),
-            Err(End::Refused(reason)) => Ok(Verdict::Reject(Reject::new(reason))),
-            Err(End::Failed(failure)) => Err(failure),
-        }
+        settled(result)
+    }
+
+    /// What the entry of a user says whom somebody else has authenticated.
+    pub(super) async fn authorize(&self, user: &str) -> Result<Verdict, Failure> {
+        let deadline = Instant::now() + self.settings.timeout;
+        let look_up = async {
+            let search = self.search_for(user)?;
+            let Located { entry, server } = self.locate(search, &mut Eyes::Service(None), deadline).await?;
+            self.accept(&entry, &mut Eyes::Service(server), deadline).await
+        };
+        settled(look_up.await)
     }
 
     async fn by_search(&self, user: &str, password: &Secret, deadline: Instant) -> Result<Verdict, End> {
@@ -369,6 +376,14 @@ impl Directory {
             self.settings.endpoint
         );
         Unavailable::new(Layer::Protocol, why)
+    }
+}
+
+fn settled(result: Result<Verdict, End>) -> Result<Verdict, Failure> {
+    match result {
+        Ok(verdict) => Ok(verdict),
+        Err(End::Refused(reason)) => Ok(Verdict::Reject(Reject::new(reason))),
+        Err(End::Failed(failure)) => Err(failure),
     }
 }
 

@@ -43,9 +43,9 @@ pub enum Target {
     FilterId,
     /// Text for the user.
     Banner,
-    /// Minutes.
+    /// Seconds, as in RADIUS.
     SessionTimeout,
-    /// Minutes.
+    /// Seconds, as in RADIUS.
     IdleTimeout,
     /// How many sessions at once.
     SimultaneousLogins,
@@ -217,7 +217,7 @@ fn set(out: &mut Attributes, target: Target, attribute: &str, value: &str) -> Re
     let text = value.trim();
     let number = || text.parse::<u32>().map_err(|_| bad("number"));
     let address = || text.parse::<Ipv4Addr>().map_err(|_| bad("IPv4 address"));
-    let minutes = || Ok(Duration::from_secs(u64::from(number()?) * 60));
+    let seconds = || Ok(Duration::from_secs(number()?.into()));
     match target {
         Target::GroupPolicy => {
             let name = policy_of_class(text.as_bytes()).unwrap_or_else(|| text.to_owned());
@@ -229,8 +229,8 @@ fn set(out: &mut Attributes, target: Target, attribute: &str, value: &str) -> Re
         }
         Target::FilterId => out.filter_id = Some(text.to_owned()),
         Target::Banner => out.reply_message = Some(value.to_owned()),
-        Target::SessionTimeout => out.session_timeout = Some(minutes()?),
-        Target::IdleTimeout => out.idle_timeout = Some(minutes()?),
+        Target::SessionTimeout => out.session_timeout = Some(seconds()?),
+        Target::IdleTimeout => out.idle_timeout = Some(seconds()?),
         Target::SimultaneousLogins => out.simultaneous_logins = Some(number()?),
         Target::TunnelingProtocols => out.tunneling_protocols = Some(number()?),
         Target::AddressPool => {

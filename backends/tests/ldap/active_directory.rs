@@ -137,3 +137,23 @@ async fn passwords_of_every_kind_fit() {
         assert_eq!(refused(ask(&backend, &name, &format!("{password}.")).await), RejectReason::WrongPassword);
     }
 }
+
+#[tokio::test]
+async fn a_user_whom_somebody_else_has_authenticated_is_looked_up_without_a_password() {
+    let samba = Samba::shared();
+    let map = AttributeMap::new(vec![rule("sAMAccountName", Some("alice"), "Group-Policy", Some("staff"))]);
+    let backend = LdapBackend::new(LdapSettings { attribute_map: Arc::new(map), ..secured(samba) }).unwrap();
+    let context = SessionContext::default();
+    let credentials = Credentials::Chap { identifier: 1, challenge: vec![1; 16], response: [0; 16] };
+    let about = |name: &'static str| AuthRequest {
+        name: name.as_bytes(),
+        typed_name: name.as_bytes(),
+        credentials: &credentials,
+        tunnel_group: "DefaultRAGroup",
+        context: &context,
+    };
+    let attributes = accepted(backend.authorize(&about("alice")).await);
+    assert_eq!(attributes.group_policy.as_deref(), Some("staff"));
+    let verdict = backend.authorize(&about("nobody")).await;
+    assert!(matches!(&verdict, Verdict::Reject(reject) if reject.reason == RejectReason::UnknownUser));
+}

@@ -136,14 +136,16 @@ async fn conclude(
             }
         }
         Verdict::Reject(reject) => rejection(reject),
-        // A second question needs a method that can carry one; PAP and CHAP cannot.
+        // PAP and CHAP carry no second question. The user is told what is wanted; where the server keeps its question,
+        // the next login answers it.
         Verdict::Challenge(challenge) => {
             warn!(
                 user = %PrintableName(&outcome.name),
                 tunnel_group = outcome.tunnel_group,
                 server = outcome.server,
                 method = %outcome.method,
-                "login refused: the server asks a second question, which this method cannot carry",
+                wants = challenge.message,
+                "login refused: the server asks a second question, which only another login can answer",
             );
             Decision::Reject {
                 message: challenge.message.clone().into_bytes(),

@@ -82,7 +82,7 @@ fn values_are_read_as_their_target_wants_them() {
         .unwrap();
     let address = FramedAddress::Address(Ipv4Addr::new(192, 168, 1, 10));
     assert_eq!(attributes.framed_address, Some(address));
-    assert_eq!(attributes.session_timeout, Some(Duration::from_secs(5400)));
+    assert_eq!(attributes.session_timeout, Some(Duration::from_secs(90)));
     assert_eq!(attributes.address_pools, ["east", "west"]);
     assert_eq!(attributes.dns, [Some(Ipv4Addr::new(10, 0, 0, 53)), None]);
     assert_eq!(attributes.group_policy.as_deref(), Some("sales"));
