@@ -64,6 +64,14 @@ pub trait Backend: Send + Sync {
         Verdict::Reject(Reject::new(RejectReason::CannotBeSent(why)))
     }
 
+    /// Asks by the protocol's own dialogue with a user at a terminal instead of as PPP does, the password of PAP being
+    /// what the user types: for `aaa test`.
+    async fn converse(&self, request: &AuthRequest<'_>) -> Verdict {
+        let _ = request;
+        let why = format!("{} has no ASCII login; name a method of PPP", self.server_type().title());
+        Verdict::Reject(Reject::new(RejectReason::CannotBeSent(why)))
+    }
+
     /// Delivers one record. `Ok` means that the server has acknowledged it.
     async fn account(&self, record: &Record) -> Result<(), AccountingError> {
         let _ = record;

@@ -101,6 +101,8 @@ enum Purpose {
     Authentication,
     /// What does this user get?
     Authorization,
+    /// Is it this user, by the protocol's own dialogue?
+    Dialogue,
 }
 
 impl ServerGroup {
@@ -147,6 +149,10 @@ impl ServerGroup {
 
     pub(crate) async fn ask_to_authorize(&self, request: &AuthRequest<'_>) -> GroupAnswer {
         self.ask_for(Purpose::Authorization, request, WhenDead::KeepTrying).await
+    }
+
+    pub(crate) async fn converse(&self, request: &AuthRequest<'_>) -> GroupAnswer {
+        self.ask_for(Purpose::Dialogue, request, WhenDead::KeepTrying).await
     }
 
     async fn ask_for(&self, purpose: Purpose, request: &AuthRequest<'_>, when_dead: WhenDead) -> GroupAnswer {
@@ -369,6 +375,7 @@ async fn within_timeout(purpose: Purpose, member: &Member, request: &AuthRequest
     let question = match purpose {
         Purpose::Authentication => member.backend.authenticate(request),
         Purpose::Authorization => member.backend.authorize(request),
+        Purpose::Dialogue => member.backend.converse(request),
     };
     let Some(limit) = member.backend.timeout() else { return question.await };
     tokio::time::timeout(limit + GRACE, question).await.unwrap_or_else(|_| {

@@ -167,6 +167,15 @@ impl Router {
         outcome
     }
 
+    /// Asks a server group, or else the one that decides for the request, by its protocol's own dialogue and not as
+    /// PPP does, without fallback, second factor or authorization by another group: `aaa test --ascii`. The credentials
+    /// are those of PAP.
+    pub async fn converse(&self, group: Option<&str>, request: LoginRequest) -> LoginOutcome {
+        let outcome = self.decide_by_dialogue(group, &request).await;
+        log_outcome(&request.name, &request.context.acct_session_id, &outcome);
+        outcome
+    }
+
     async fn decide(&self, request: &LoginRequest) -> LoginOutcome {
         let (chosen, name) = match self.choose(request) {
             Ok(choice) => choice,
@@ -225,18 +234,9 @@ impl Router {
     }
 
     async fn decide_through(&self, group: &str, request: &LoginRequest) -> LoginOutcome {
-        let choice = if request.tunnel_group.is_empty() {
-            username::check(&request.name).map(|name| ("", name)).map_err(RejectReason::from)
-        } else {
-            self.choose(request).map(|(chosen, name)| (chosen.name.as_str(), name))
-        };
-        let (tunnel_group, name) = match choice {
+        let (group, tunnel_group, name) = match self.choose_through(Some(group), request) {
             Ok(choice) => choice,
-            Err(reason) => return refused(request, &request.tunnel_group, &request.name, reason),
-        };
-        let Some(group) = self.server_groups.get(group) else {
-            let reason = RejectReason::UnknownServerGroup(group.to_owned());
-            return refused(request, tunnel_group, name.as_bytes(), reason);
+            Err(refused) => return *refused,
         };
         let method = presented(group.server_type(), request.credentials.method());
         if !matrix::allows(group.server_type(), method) {
@@ -245,6 +245,40 @@ impl Router {
         }
         let question = question(request, &request.credentials, name.as_bytes(), tunnel_group);
         asked(group, &question, WhenDead::KeepTrying).await
+    }
+
+    async fn decide_by_dialogue(&self, group: Option<&str>, request: &LoginRequest) -> LoginOutcome {
+        let (group, tunnel_group, name) = match self.choose_through(group, request) {
+            Ok(choice) => choice,
+            Err(refused) => return *refused,
+        };
+        let question = question(request, &request.credentials, name.as_bytes(), tunnel_group);
+        told(group, &question, group.converse(&question).await)
+    }
+
+    /// The server group of this name, or else of the tunnel group that decides; that one's name; and the user's name.
+    fn choose_through<'a>(
+        &'a self,
+        group: Option<&str>,
+        request: &'a LoginRequest,
+    ) -> Result<(&'a Arc<ServerGroup>, &'a str, &'a str), Box<LoginOutcome>> {
+        let (chosen, name) = if group.is_some() && request.tunnel_group.is_empty() {
+            let checked = username::check(&request.name).map_err(RejectReason::from);
+            checked.map(|name| (None, name))
+        } else {
+            self.choose(request).map(|(chosen, name)| (Some(chosen), name))
+        }
+        .map_err(|reason| Box::new(refused(request, &request.tunnel_group, &request.name, reason)))?;
+        let tunnel_group = chosen.map_or("", |chosen| chosen.name.as_str());
+        let found = match group {
+            Some(group) => self.server_groups.get(group),
+            None => chosen.map(|chosen| &chosen.server_group),
+        };
+        let found = found.ok_or_else(|| {
+            let reason = RejectReason::UnknownServerGroup(group.unwrap_or_default().to_owned());
+            Box::new(refused(request, tunnel_group, name.as_bytes(), reason))
+        })?;
+        Ok((found, tunnel_group, name))
     }
 
     /// The tunnel group that decides, and the name that it sends.

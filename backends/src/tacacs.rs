@@ -6,6 +6,7 @@
 //! - `wire`, `shared`, `transport`: connections.
 
 pub mod arguments;
+mod ascii;
 pub mod packet;
 mod shared;
 mod transport;
@@ -369,6 +370,10 @@ impl Backend for TacacsBackend {
         let caller = Caller::of(request.context, &self.nas);
         let who = caller.who(authen_type(request.credentials.method()), request.name);
         self.authorized(&who, METHOD_NOT_SET, deadline).await.unwrap_or_else(Verdict::Unavailable)
+    }
+
+    async fn converse(&self, request: &AuthRequest<'_>) -> Verdict {
+        self.by_dialogue(request, Instant::now() + self.timeout).await.unwrap_or_else(Verdict::Unavailable)
     }
 
     async fn account(&self, record: &Record) -> Result<(), AccountingError> {

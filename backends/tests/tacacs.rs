@@ -2,6 +2,8 @@
 
 #[path = "tacacs/accounting.rs"]
 mod accounting;
+#[path = "tacacs/ascii.rs"]
+mod ascii;
 #[path = "tacacs/authorization.rs"]
 mod authorization;
 #[path = "tacacs/dissector.rs"]

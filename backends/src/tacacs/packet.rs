@@ -143,9 +143,9 @@ impl Header {
     }
 }
 
-/// A field longer than the 255 octets that its length octet can tell.
+/// A field longer than the 255 octets, or 65,535 where there are two, that its length can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} has more than 255 octets, which TACACS+ cannot carry")]
+#[error("{0} is longer than TACACS+ can carry")]
 pub struct LongField(pub &'static str);
 
 fn length(what: &'static str, field: &[u8]) -> Result<u8, LongField> {
@@ -231,6 +231,16 @@ impl Who<'_> {
         }
         Ok(body)
     }
+}
+
+/// Authentication CONTINUE (RFC 8907 section 5.3) with what the user typed.
+pub fn go_on(typed: &[u8]) -> Result<Zeroizing<Vec<u8>>, LongField> {
+    let length = u16::try_from(typed.len()).map_err(|_| LongField("what the user typed"))?;
+    let [high, low] = length.to_be_bytes();
+    let mut body = Zeroizing::new(Vec::with_capacity(5 + typed.len()));
+    body.extend_from_slice(&[high, low, 0, 0, 0]);
+    body.extend_from_slice(typed);
+    Ok(body)
 }
 
 /// Authentication CONTINUE (RFC 8907 section 5.3) that ends the session: the flag ABORT, and the reason as data.

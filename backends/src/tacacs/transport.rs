@@ -9,7 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
-use tollgate_aaa::pool::Pool;
+use tollgate_aaa::pool::{Place, Pool};
 use tollgate_aaa::{Layer, Secret, Unavailable};
 
 use super::packet::{Header, Kind, Malformed, SINGLE_CONNECT, UNENCRYPTED};
@@ -70,6 +70,26 @@ pub(super) struct Reply {
     over: Option<Arc<Shared>>,
 }
 
+/// A session that goes on, on a connection of its own which ends with it.
+pub(super) struct Dialogue<'a> {
+    transport: &'a Transport,
+    wire: Wire<Box<dyn Stream>>,
+    /// Of the server's last packet.
+    last: Header,
+    what: &'static str,
+    _place: Place<'a, ()>,
+}
+
+impl Dialogue<'_> {
+    /// The next packet of ours, and its answer.
+    pub(super) async fn go_on(&mut self, body: &[u8], deadline: Instant) -> Result<Reply, Failure> {
+        let header = Header { sequence: self.last.sequence.wrapping_add(1), flags: 0, ..self.last };
+        let reply = self.transport.exchange(&mut self.wire, header, body, self.what, deadline).await?;
+        self.last = reply.header;
+        Ok(reply)
+    }
+}
+
 /// Connections to one server.
 pub(super) struct Transport {
     endpoint: Endpoint,
@@ -108,12 +128,15 @@ impl Transport {
         {
             return result;
         }
-        let place = self.places.take(deadline).await;
-        let _place = place.map_err(|busy| {
-            Unavailable::new(Layer::Connection, format!("{} was not asked: {busy}", self.server))
-        })?;
+        let _place = self.place(deadline).await?;
         let (reply, _wire) = self.ask_first(question, 0, deadline).await?;
         Ok(reply)
+    }
+
+    async fn place(&self, deadline: Instant) -> Result<Place<'_, ()>, Unavailable> {
+        self.places.take(deadline).await.map_err(|busy| {
+            Unavailable::new(Layer::Connection, format!("{} was not asked: {busy}", self.server))
+        })
     }
 
     fn may_share(&self) -> bool {
@@ -205,7 +228,20 @@ impl Transport {
         };
         let mut wire = Wire::new(stream);
         let header = Header { flags, ..self.header(question)? };
-        let packet = header.packet(question.body, self.pad_key());
+        let reply = self.exchange(&mut wire, header, question.body, question.what, deadline).await?;
+        Ok((reply, wire))
+    }
+
+    /// One packet and its answer on a connection that has one session.
+    async fn exchange(
+        &self,
+        wire: &mut Wire<Box<dyn Stream>>,
+        header: Header,
+        body: &[u8],
+        what: &'static str,
+        deadline: Instant,
+    ) -> Result<Reply, Failure> {
+        let packet = header.packet(body, self.pad_key());
         let sending = async {
             wire.stream.write_all(&packet).await?;
             wire.stream.flush().await
@@ -213,18 +249,28 @@ impl Transport {
         match timeout_at(deadline, sending).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                return Err(self.broken_at_once(&Broken::Error(error.to_string()), question.what));
+                return Err(self.broken_at_once(&Broken::Error(error.to_string()), what));
             }
-            Err(_) => return Err(self.silent(question.what, false)),
+            Err(_) => return Err(self.silent(what, false)),
         }
         match timeout_at(deadline, wire.packet()).await {
-            Ok(Ok((answer, body))) => {
-                let reply = self.check(&header, answer, body, question.what, None)?;
-                Ok((reply, wire))
-            }
-            Ok(Err(broken)) => Err(self.broken_at_once(&broken, question.what)),
-            Err(_) => Err(self.silent(question.what, wire.is_halfway())),
+            Ok(Ok((answer, body))) => self.check(&header, answer, body, what, None),
+            Ok(Err(broken)) => Err(self.broken_at_once(&broken, what)),
+            Err(_) => Err(self.silent(what, wire.is_halfway())),
         }
+    }
+
+    /// Begins a session of several questions, on a connection of its own.
+    pub(super) async fn begin(
+        &self,
+        question: &Question<'_>,
+        deadline: Instant,
+    ) -> Result<(Reply, Dialogue<'_>), Failure> {
+        let place = self.place(deadline).await?;
+        let (reply, wire) = self.ask_first(question, 0, deadline).await?;
+        let dialogue =
+            Dialogue { transport: self, wire, last: reply.header, what: question.what, _place: place };
+        Ok((reply, dialogue))
     }
 
     fn header(&self, question: &Question<'_>) -> Result<Header, Unavailable> {

@@ -25,6 +25,8 @@ BEHAVIOUR = SETTINGS.get("behaviour", "")
 KEY = SETTINGS.get("key", "")
 PRINTING = threading.Lock()
 CONNECTIONS = 0
+# Sessions of ASCII logins that go on, each with its user.
+DIALOGUES = {}
 
 
 def say(value):
@@ -71,6 +73,26 @@ def nt_response(password, challenge):
     return b"".join(des(hashed[i:i + 7], challenge) for i in (0, 7, 14))
 
 
+def ask(session, user):
+    """The first answer to an ASCII login, and what comes next in its session."""
+    DIALOGUES[session] = user
+    if not user:
+        return bytes(tacacs.TacacsAuthenticationReply(status=4, server_msg=b"Username: "))
+    return bytes(tacacs.TacacsAuthenticationReply(status=5, flags=1, server_msg=b"Password: "))
+
+
+def go_on(session, typed):
+    user = DIALOGUES.pop(session)
+    if not user:
+        return ask(session, typed.decode())
+    if BEHAVIOUR == "again":
+        return ask(session, user)
+    if BEHAVIOUR == "next-code":
+        return bytes(tacacs.TacacsAuthenticationReply(status=3, server_msg=b"Next tokencode: "))
+    right = SETTINGS["users"].get(user, "").encode() == typed
+    return bytes(tacacs.TacacsAuthenticationReply(status=1 if right else 2, server_msg=b"hello" if right else b"no"))
+
+
 def proves(start, password):
     data = start.data
     if start.authen_type == 2:
@@ -83,7 +105,7 @@ def proves(start, password):
     return False
 
 
-def authenticate(body):
+def authenticate(body, session):
     # Not scapy's own guess by lengths, which takes the length octets for signed ones.
     start = tacacs.TacacsAuthenticationStart(body)
     user = start.user.decode()
@@ -93,6 +115,8 @@ def authenticate(body):
     status = {"follow": 0x21, "restart": 6, "error": 7, "getdata": 3, "getuser": 4, "getpass": 5,
               "status": 99}.get(BEHAVIOUR)
     message, data = b"", b""
+    if start.authen_type == 1 and status is None:
+        return ask(session, user)
     if status is not None:
         message, data = b"in the server's words", b"\x1b[2Jlog\nwords" if BEHAVIOUR == "error" else b""
     else:
@@ -159,6 +183,12 @@ def serve(stream):
         if kind == 1 and number > 1:
             going_on = tacacs.TacacsAuthenticationContinue(body)
             say({"type": "continue", "number": number, "flags": going_on.flags, "data": going_on.data.decode()})
+            if session not in DIALOGUES:
+                continue
+            reply = go_on(session, going_on.user_msg)
+            misbehave(stream, sending, reply, unhidden, version, kind, number + 1, session)
+            if session not in DIALOGUES:
+                return
             continue
 
         def answer(version=version, kind=kind, number=number, session=session, body=body):
@@ -167,7 +197,7 @@ def serve(stream):
                 say({"type": "wrong key"})
                 reply = bytes(tacacs.TacacsAuthenticationReply(status=7, server_msg=b"unreadable"))
             else:
-                reply = {1: authenticate, 2: authorize, 3: account}[kind](body)
+                reply = authenticate(body, session) if kind == 1 else {2: authorize, 3: account}[kind](body)
             mark = unhidden | (4 if agreed and not answered else 0)
             misbehave(stream, sending, reply, mark, version, kind, number + 1, session)
 
@@ -184,7 +214,7 @@ def serve(stream):
         else:
             answer()
         answered += 1
-        if not agreed:
+        if not agreed and session not in DIALOGUES:
             return
 
 

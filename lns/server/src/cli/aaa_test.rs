@@ -35,8 +35,11 @@ pub(crate) struct Arguments {
     #[arg(long)]
     user: String,
     /// The authentication method.
-    #[arg(long, value_enum)]
-    method: Method,
+    #[arg(long, value_enum, required_unless_present = "ascii")]
+    method: Option<Method>,
+    /// Ask by TACACS+'s own dialogue, as a terminal server would, and not as a VPN client's login.
+    #[arg(long, conflicts_with = "method")]
+    ascii: bool,
     /// Ask this server group instead of the tunnel group's.
     #[arg(long, value_name = "NAME")]
     server_group: Option<String>,
@@ -65,7 +68,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 fn test(arguments: &Arguments, config: tollgate_policy::Config) -> Result<ExitCode, String> {
     let password = super::read_password(&format!("Password of {}: ", arguments.user))
         .map_err(|error| format!("the password cannot be read: {error}"))?;
-    let mut caller = Caller::new(arguments.user.as_bytes(), password, arguments.method)?;
+    let mut caller =
+        Caller::new(arguments.user.as_bytes(), password, arguments.method.unwrap_or(Method::Pap))?;
     let proof = caller.proof().ok_or("a user name or password of this length cannot be sent by PPP")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -88,12 +92,13 @@ fn test(arguments: &Arguments, config: tollgate_policy::Config) -> Result<ExitCo
     let context = request.context.clone();
     let outcome = runtime.block_on(async {
         let first = match &arguments.server_group {
+            group if arguments.ascii => snapshot.router.converse(group.as_deref(), request).await,
             Some(group) => snapshot.router.login_through(group, request).await,
             None => snapshot.router.login(request).await,
         };
         decided(first, &mut caller, &context).await
     });
-    let report = Report::of(&snapshot, &outcome);
+    let report = Report { ascii: arguments.ascii, ..Report::of(&snapshot, &outcome) };
     if arguments.json {
         println!("{:#}", report.json());
     } else {
@@ -173,6 +178,8 @@ async fn decided(mut outcome: LoginOutcome, caller: &mut Caller, context: &Sessi
 /// The outcome, and the policy that would follow from it.
 struct Report<'a> {
     outcome: &'a LoginOutcome,
+    /// Asked by the server's own dialogue, which is no method of PPP.
+    ascii: bool,
     policy: Option<Result<SessionPolicy, String>>,
     warnings: Vec<String>,
 }
@@ -189,7 +196,11 @@ impl<'a> Report<'a> {
             ),
             Verdict::Reject(_) | Verdict::Challenge(_) | Verdict::Unavailable(_) => None,
         };
-        Self { outcome, policy, warnings }
+        Self { outcome, ascii: false, policy, warnings }
+    }
+
+    fn method(&self) -> String {
+        if self.ascii { "ASCII".into() } else { self.outcome.method.to_string() }
     }
 
     fn code(&self) -> ExitCode {
@@ -249,7 +260,7 @@ impl<'a> Report<'a> {
             "advice": self.layer().map(Layer::advice),
             "tunnel-group": outcome.tunnel_group,
             "name-sent": PrintableName(&outcome.name).to_string(),
-            "method": outcome.method.to_string(),
+            "method": self.method(),
             "server-group": outcome.server_group,
             "server-type": outcome.server_type.map(|server_type| server_type.to_string()),
             "server": outcome.server,
@@ -277,7 +288,7 @@ impl<'a> Report<'a> {
         }
         line("Tunnel group", &outcome.tunnel_group);
         line("Name sent", &PrintableName(&outcome.name).to_string());
-        line("Method", &outcome.method.to_string());
+        line("Method", &self.method());
         line("Server group", outcome.server_group.as_deref().unwrap_or("-"));
         line("Server", outcome.server.as_deref().unwrap_or("-"));
         if outcome.fell_back {
