@@ -1,4 +1,4 @@
-//! A router whose only server says yes at once.
+//! Routers with one server, such as one that says yes at once.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -33,16 +33,21 @@ impl Backend for Yes {
     }
 }
 
-/// Two tunnel groups that share one server, with every way of taking a name apart in use.
+/// A router whose only server says yes at once.
 pub fn router() -> Router {
+    router_to(Arc::new(Yes::default()))
+}
+
+/// Two tunnel groups that share one server, with every way of taking a name apart in use.
+pub fn router_to(server: Arc<dyn Backend>) -> Router {
     let settings = GroupSettings {
         name: "corp".to_owned(),
-        server_type: ServerType::Radius,
+        server_type: server.server_type(),
         max_failed_attempts: 3,
         reactivation: Reactivation::Depletion { dead_time: std::time::Duration::from_secs(600) },
         accounting_mode: AccountingMode::Single,
     };
-    let group = Arc::new(ServerGroup::new(settings, vec![Arc::new(Yes::default())]));
+    let group = Arc::new(ServerGroup::new(settings, vec![server]));
     let route = |name: &str| TunnelGroupRoute {
         name: name.to_owned(),
         server_group: Arc::clone(&group),

@@ -4,6 +4,6 @@ mod backend;
 mod links;
 mod tunnels;
 
-pub use backend::{Yes, context, login, router};
+pub use backend::{Yes, context, login, router, router_to};
 pub use links::set_up as set_up_link;
 pub use tunnels::{Tunnels, data_packet};

@@ -1,6 +1,8 @@
-//! Real servers of the other types: Active Directory, an LDAP directory, TACACS+; and a stand-in for RSA SecurID.
+//! Real servers of the other types: Active Directory, an LDAP directory, a KDC, TACACS+; and a stand-in for RSA SecurID.
 #![allow(missing_docs)]
 
+#[path = "../../backends/tests/support/kdc.rs"]
+pub mod kdc;
 #[path = "../../backends/tests/support/samba.rs"]
 pub mod samba;
 #[path = "../../backends/tests/support/securid.rs"]

@@ -1,0 +1,100 @@
+//! What 10,000 logins cost in memory that wait for a server which is silent, each kind in a process of its own.
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_aaa::{Backend, Secret, Verdict};
+use tollgate_backends::net::Endpoint;
+use tollgate_backends::nt::{NtBackend, NtSettings};
+use tollgate_backends::radius::{RadiusBackend, RadiusSettings, RadiusTransport};
+use tollgate_backends::tacacs::{TacacsBackend, TacacsSettings};
+use tollgate_benches::router_to;
+
+/// The argument that measures one kind.
+pub(crate) const WORD: &str = "waiting";
+
+const LOGINS: usize = 10_000;
+const KINDS: [&str; 5] = ["RADIUS", "RADIUS over TCP", "TACACS+", "TACACS+, shared", "NT"];
+
+pub(crate) fn all() {
+    println!("{LOGINS} logins that wait for a silent server");
+    for kind in KINDS {
+        let program = std::env::current_exe().expect("the program's path");
+        let status = Command::new(program).args([WORD, kind]).status().expect("it can be started");
+        assert!(status.success(), "{kind}");
+    }
+}
+
+/// Measures in this process and prints a line.
+pub(crate) fn measure(kind: &str) {
+    let runtime = crate::runtime();
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let port = silent.local_addr().expect("bound").port();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the same port");
+    std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
+    let timeout = Duration::from_secs(5);
+    let backend: Arc<dyn Backend> = match kind {
+        "RADIUS" | "RADIUS over TCP" => {
+            let transport = match kind {
+                "RADIUS" => RadiusTransport::Udp,
+                _ => RadiusTransport::Tcp,
+            };
+            let settings = RadiusSettings {
+                transport,
+                authentication_port: port,
+                timeout,
+                ..RadiusSettings::new("127.0.0.1", key())
+            };
+            RadiusBackend::new(settings, runtime.handle().clone()).expect("settings")
+        }
+        "NT" => NtBackend::new(NtSettings {
+            endpoint: Endpoint { host: "127.0.0.1".to_owned(), port },
+            domain_controller: None,
+            domain: "CORP".to_owned(),
+            timeout,
+        })
+        .expect("settings"),
+        _ => TacacsBackend::new(TacacsSettings {
+            single_connect: kind != "TACACS+",
+            timeout,
+            ..TacacsSettings::new("127.0.0.1", port, key())
+        })
+        .expect("settings"),
+    };
+    let router = Arc::new(router_to(backend));
+    let before = resident();
+    let most = runtime.block_on(async {
+        let logins: Vec<_> = (0..LOGINS)
+            .map(|number| {
+                let router = Arc::clone(&router);
+                tokio::spawn(async move {
+                    let outcome = router.login(crate::request(&format!("user{number}"), "open sesame")).await;
+                    assert!(matches!(outcome.verdict, Verdict::Unavailable(_)), "{:?}", outcome.verdict);
+                })
+            })
+            .collect();
+        let mut most = before;
+        while !logins.iter().all(tokio::task::JoinHandle::is_finished) {
+            most = most.max(resident());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for login in logins {
+            login.await.expect("no panic");
+        }
+        most
+    });
+    println!("{kind:<22} {:>10.1} MiB more", (most - before) as f64 / 1024.0);
+}
+
+fn key() -> Secret {
+    Secret::from("testing123".to_owned())
+}
+
+/// Resident memory of this process in KiB.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+    line.split_ascii_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
