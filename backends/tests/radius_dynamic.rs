@@ -28,7 +28,7 @@ impl Lab {
         std::thread::spawn(move || {
             let mut listener = DynamicAuthorization::new(DynamicSettings {
                 identifiers: vec!["gate".to_owned()],
-                addresses: vec![Ipv4Addr::new(192, 0, 2, 1).into()],
+                is_own_address: |address| address == Ipv4Addr::new(192, 0, 2, 1),
                 clients: vec![DynamicClient::new(
                     IpAddr::V4(Ipv4Addr::LOCALHOST),
                     Secret::from(SECRET.to_owned()),

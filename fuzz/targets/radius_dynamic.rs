@@ -26,7 +26,7 @@ fuzz_target!(|datagram: &[u8]| {
     };
     let mut listener = DynamicAuthorization::new(DynamicSettings {
         identifiers: vec!["gate".to_owned()],
-        addresses: vec![Ipv4Addr::new(192, 0, 2, 1).into()],
+        is_own_address: |address| address == Ipv4Addr::new(192, 0, 2, 1),
         clients: vec![client],
     });
     let Ok(packet) = Packet::parse(datagram) else {

@@ -30,7 +30,7 @@ pub use ipsec::{
     Identity, IkePolicy, IpsecConfig, LegacyClient, NameAttribute, TransformSet, TunnelGroupSource,
 };
 pub use problem::{Problem, Problems, Severity};
-pub use server_group::ServerGroupConfig;
+pub use server_group::{DynamicAuthorizationConfig, ServerGroupConfig};
 
 use section::{Reading, Section};
 use source::Source;

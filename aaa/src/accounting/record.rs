@@ -101,6 +101,11 @@ macro_rules! terminate_causes {
                 self as u32
             }
 
+            /// The cause with this number on the wire.
+            pub fn from_code(code: u32) -> Option<Self> {
+                match code { $($code => Some(Self::$name),)* _ => None }
+            }
+
             /// The one phrase that log, metric, record and command line share.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $words,)* }

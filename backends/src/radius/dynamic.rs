@@ -28,18 +28,18 @@ pub const WINDOW: Duration = Duration::from_secs(300);
 const ERROR_CAUSE: u8 = 101;
 
 /// Who may ask, and how we are named.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct DynamicSettings {
     /// NAS-Identifiers that mean us.
     pub identifiers: Vec<String>,
-    /// NAS-IP-Addresses and NAS-IPv6-Addresses that mean us.
-    pub addresses: Vec<IpAddr>,
+    /// Whether a NAS-IP-Address or NAS-IPv6-Address means us.
+    pub is_own_address: fn(IpAddr) -> bool,
     /// Who may ask.
     pub clients: Vec<DynamicClient>,
 }
 
 /// Somebody who may ask.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DynamicClient {
     /// Where its requests come from.
     pub address: IpAddr,
@@ -166,7 +166,7 @@ struct Client {
 /// All clients and what they have asked.
 pub struct DynamicAuthorization {
     identifiers: Vec<String>,
-    addresses: Vec<IpAddr>,
+    is_own_address: fn(IpAddr) -> bool,
     clients: HashMap<IpAddr, Client>,
     counters: DynamicCounters,
 }
@@ -187,9 +187,21 @@ impl DynamicAuthorization {
         Self {
             clients: clients.collect(),
             identifiers: settings.identifiers,
-            addresses: settings.addresses.iter().map(IpAddr::to_canonical).collect(),
+            is_own_address: settings.is_own_address,
             counters: DynamicCounters::default(),
         }
+    }
+
+    /// Takes new settings. What the clients that stay have asked is kept: nothing of it can be replayed.
+    pub fn reconfigure(&mut self, settings: DynamicSettings) {
+        let mut new = Self::new(settings);
+        for (address, client) in &mut new.clients {
+            if let Some(before) = self.clients.remove(address) {
+                client.memory = before.memory;
+            }
+        }
+        new.counters = self.counters;
+        *self = new;
     }
 
     /// How often what happened.
@@ -255,7 +267,7 @@ impl DynamicAuthorization {
             let answer = build(&request, &client.key, Err(ErrorCause::ResourcesUnavailable));
             return answer.map(Received::Answer).ok_or(Dropped::NoRoom);
         }
-        let names = (self.identifiers.as_slice(), self.addresses.as_slice());
+        let names = (self.identifiers.as_slice(), self.is_own_address);
         match request.read(&packet, names) {
             Ok(()) => Ok(Received::Request(Box::new(request))),
             Err(cause) => {

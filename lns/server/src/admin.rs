@@ -137,6 +137,9 @@ async fn answer(shared: &Shared, request: Request) -> serde_json::Value {
             for (name, value) in gather(shared, Message::Counters).await {
                 *sums.entry(name).or_default() += value;
             }
+            for (name, value) in shared.dynamic.counters() {
+                *sums.entry(name).or_default() += value;
+            }
             serde_json::to_value(sums)
         }
         Request::Disconnect(selector) => {

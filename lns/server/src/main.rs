@@ -2,6 +2,7 @@
 
 mod admin;
 mod cli;
+mod dynamic;
 mod inner;
 mod ipsec;
 mod login;

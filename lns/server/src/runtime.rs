@@ -18,6 +18,7 @@ use tollgate_policy::config::LnsConfig;
 use tollgate_policy::pool::Pools;
 use tracing::{error, info, warn};
 
+use crate::dynamic::ListenError;
 use crate::inner::{Inner, MemoryNetwork};
 use crate::routes::Routes;
 use crate::shard::{Links, Message, Parts, Shard};
@@ -93,6 +94,9 @@ pub(crate) enum StartError {
         /// What the kernel says.
         error: io::Error,
     },
+    /// A port for dynamic authorization.
+    #[error(transparent)]
+    Dynamic(#[from] ListenError),
     /// IPsec is asked for by a reload, and its sockets are opened at the start only.
     #[error(
         "require-ipsec = true cannot be reached by a reload: this server was started without pre-shared-key and \
@@ -160,7 +164,12 @@ impl Server {
         let snapshot = Snapshot::build(config, extras.local, None, runtime.handle())?;
         let shared = Arc::new(Shared::new(snapshot, pools, accounting, runtime.handle().clone(), routes));
         shared.workers.start(&shared)?;
+        let dynamic = {
+            let _guard = runtime.enter();
+            shared.dynamic.open(&shared.snapshot.load().config)?
+        };
         let workers = start_shards(&shared, links, inners)?;
+        shared.dynamic.serve(dynamic, &shared);
         listens.log(count);
         Ok(Self { shared, dispatcher, listens, workers, runtime })
     }
@@ -192,6 +201,7 @@ impl Server {
         // Names are looked up and sockets opened on the runtime.
         let _guard = self.runtime.enter();
         let pools = config.pools.clone();
+        let dynamic = self.shared.dynamic.open(&config)?;
         let snapshot = Snapshot::build(config, None, Some(&old), self.runtime.handle())?;
         self.shared.pools.reconfigure(pools.clone(), Some(self.shared.inner_address));
         for (name, pool) in &pools {
@@ -207,6 +217,7 @@ impl Server {
             }
         }
         self.shared.snapshot.store(Arc::new(snapshot));
+        self.shared.dynamic.serve(dynamic, &self.shared);
         for post in self.shared.all_posts() {
             post.send(Message::Reloaded);
         }

@@ -2,12 +2,13 @@
 //! the packet path; what is decided elsewhere (logins) comes as a message.
 //!
 //! `control` turns what the L2TP and PPP machines say into deeds, `lifetime` takes a session from its login to its stop
-//! record, `data` carries packets, `session` is what a session is, `message` what others may ask, `report` what they
+//! record, `dynamic` changes it meanwhile, `data` carries packets, `session` is what a session is, `message` what others may ask, `report` what they
 //! hear, `drain` the way out.
 
 mod control;
 mod data;
 mod drain;
+mod dynamic;
 mod icmp;
 mod lifetime;
 mod links;
@@ -37,6 +38,7 @@ use crate::shared::Shared;
 use tollgate_sys::event::{Bell, Waiter};
 use tollgate_sys::udp::{BATCH, Datagram, Inbound};
 
+pub(crate) use dynamic::{Change, Found};
 pub(crate) use lifetime::credentials_of;
 pub(crate) use links::{Links, Port};
 pub(crate) use message::{IpsecReport, Message, Selector, SessionReport, TunnelReport};

@@ -11,6 +11,7 @@ use tollgate_aaa::ServerGroup;
 use tollgate_aaa::accounting::{Sink, TerminateCause};
 use tollgate_policy::pool::Pools;
 
+use crate::dynamic::Listeners;
 use crate::login::Grant;
 use crate::owners::Owners;
 use crate::registry::{Handle, Registry};
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) failed: tokio::sync::Notify,
     /// Threads for what takes longer than a packet may wait.
     pub(crate) workers: Workers,
+    /// Where RADIUS servers may end sessions or change them.
+    pub(crate) dynamic: Listeners,
     /// Where each shard takes its messages; set once, before the first shard runs.
     pub(crate) posts: OnceLock<Vec<Post>>,
     /// Distinguishes the session ids of this start from those of earlier ones.
@@ -109,6 +112,7 @@ impl Shared {
             inner_address,
             failed: tokio::sync::Notify::new(),
             workers: Workers::default(),
+            dynamic: Listeners::default(),
             posts: OnceLock::new(),
             boot,
             next_session: AtomicU32::new(1),

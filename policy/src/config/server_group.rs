@@ -1,5 +1,6 @@
 //! `[server-group.NAME]` and its hosts.
 
+mod dynamic;
 mod host;
 mod kerberos;
 mod ldap;
@@ -16,6 +17,8 @@ use tollgate_aaa::{AccountingMode, Reactivation, ServerType};
 use tollgate_backends::Servers;
 use tollgate_backends::ldap::AttributeMap;
 
+pub use dynamic::DynamicAuthorizationConfig;
+
 use super::section::Section;
 use crate::tunnel_group::LOCAL_SERVER_GROUP;
 
@@ -30,6 +33,8 @@ pub struct ServerGroupConfig {
     pub accounting_mode: AccountingMode,
     /// `interim-accounting-update` in minutes, 1 to 1,440; default none.
     pub interim_accounting_update: Option<Duration>,
+    /// `dynamic-authorization`; RADIUS only.
+    pub dynamic_authorization: Option<DynamicAuthorizationConfig>,
     /// `protocol`, and `[[server-group.NAME.host]]` in order.
     pub servers: Servers,
 }
@@ -49,6 +54,7 @@ pub(crate) fn read(root: &mut Section<'_>) -> BTreeMap<String, ServerGroupConfig
             groups.insert(name, group);
         }
     }
+    dynamic::check(root, &groups);
     groups
 }
 
@@ -98,12 +104,17 @@ fn read_group(name: &str, mut table: Section<'_>, maps: &ldap::Maps) -> Option<S
     };
     let interim: Option<u32> = table.optional_number("interim-accounting-update", 1..=1440);
     let servers = servers(name, &mut table, protocol?, maps);
+    let dynamic_authorization = match &servers {
+        Servers::Radius(hosts) => dynamic::read(&mut table, hosts),
+        _ => None,
+    };
     table.finish();
     Some(ServerGroupConfig {
         max_failed_attempts,
         reactivation,
         accounting_mode,
         interim_accounting_update: interim.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
+        dynamic_authorization,
         servers,
     })
 }

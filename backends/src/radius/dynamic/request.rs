@@ -80,8 +80,8 @@ pub struct DynamicRequest {
     pub(super) echoed: Vec<u8>,
 }
 
-/// NAS-Identifiers and addresses that mean us.
-type Names<'a> = (&'a [String], &'a [IpAddr]);
+/// NAS-Identifiers that mean us, and whether an address does.
+type Names<'a> = (&'a [String], fn(IpAddr) -> bool);
 
 impl DynamicRequest {
     pub(super) fn new(kind: Kind, from: SocketAddr, packet: &Packet<'_>) -> Self {
@@ -210,13 +210,14 @@ impl DynamicRequest {
     }
 }
 
-fn is_for_us(packet: &Packet<'_>, (identifiers, addresses): Names<'_>) -> Result<(), ErrorCause> {
+fn is_for_us(packet: &Packet<'_>, (identifiers, is_own_address): Names<'_>) -> Result<(), ErrorCause> {
     let ours = |Attribute { kind, value }: Attribute<'_>| match kind {
         NAS_IDENTIFIER_TYPE => identifiers.iter().any(|own| own.as_bytes() == value),
-        NAS_IP_ADDRESS_TYPE => <[u8; 4]>::try_from(value)
-            .is_ok_and(|octets| addresses.contains(&IpAddr::V4(Ipv4Addr::from(octets)))),
+        NAS_IP_ADDRESS_TYPE => {
+            <[u8; 4]>::try_from(value).is_ok_and(|octets| is_own_address(IpAddr::V4(Ipv4Addr::from(octets))))
+        }
         NAS_IPV6_ADDRESS_TYPE => <[u8; 16]>::try_from(value)
-            .is_ok_and(|octets| addresses.contains(&IpAddr::V6(Ipv6Addr::from(octets)).to_canonical())),
+            .is_ok_and(|octets| is_own_address(IpAddr::V6(Ipv6Addr::from(octets)).to_canonical())),
         _ => true,
     };
     if packet.attributes().all(ours) { Ok(()) } else { Err(ErrorCause::NasIdentificationMismatch) }

@@ -51,7 +51,9 @@ fn listener() -> DynamicAuthorization {
     };
     DynamicAuthorization::new(DynamicSettings {
         identifiers: vec!["gate".to_owned()],
-        addresses: vec![[192, 0, 2, 1].into(), "2001:db8::1".parse().unwrap()],
+        is_own_address: |address| {
+            [IpAddr::from([192, 0, 2, 1]), "2001:db8::1".parse().unwrap()].contains(&address)
+        },
         clients: vec![DynamicClient::new(client, Secret::from(KEY)), lax],
     })
 }

@@ -120,6 +120,15 @@ impl Shard {
                 // Whoever asked may have gone meanwhile.
                 let _ = answer.send(tokens.len());
             }
+            Message::Find(request, answer) => {
+                let _ = answer.send(self.meant(&request));
+            }
+            Message::Close { handle, ending } => {
+                if self.session(handle).is_some() {
+                    self.close(now, handle.token, ending);
+                }
+            }
+            Message::Change { handle, change } => self.change(now, handle, change),
             Message::Sessions(answer) => {
                 let _ = answer.send(self.session_reports(now));
             }

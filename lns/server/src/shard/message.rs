@@ -1,11 +1,14 @@
 //! What others ask of a shard, and what it tells of itself.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+use tollgate_backends::radius::dynamic::DynamicRequest;
 use tollgate_l2tp::Path;
 
+use super::dynamic::{Change, Found};
 use super::session::Ending;
 use crate::login::Decision;
 use crate::registry::Handle;
@@ -50,6 +53,22 @@ pub(crate) enum Message {
     },
     /// End all sessions that match; answers with their number.
     Disconnect(Selector, oneshot::Sender<usize>),
+    /// Which sessions a request of dynamic authorization means.
+    Find(Arc<DynamicRequest>, oneshot::Sender<Vec<Found>>),
+    /// End one session as its peer would have it: PPP says why.
+    Close {
+        /// Which.
+        handle: Handle,
+        /// Why.
+        ending: Ending,
+    },
+    /// Change what one session may do.
+    Change {
+        /// Which.
+        handle: Handle,
+        /// How.
+        change: Change,
+    },
     /// `show sessions`.
     Sessions(oneshot::Sender<Vec<SessionReport>>),
     /// `show tunnels`.

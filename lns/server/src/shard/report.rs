@@ -11,14 +11,14 @@ use super::session::{Live, Session, Stage};
 use crate::login::Grant;
 
 impl Session {
-    fn live(&self) -> Option<&Live> {
+    pub(super) fn live(&self) -> Option<&Live> {
         match &self.stage {
             Stage::Live(live) => Some(live),
             Stage::Negotiating | Stage::Deciding | Stage::Challenged(_) | Stage::Granted(_) => None,
         }
     }
 
-    fn grant(&self) -> Option<&Grant> {
+    pub(super) fn grant(&self) -> Option<&Grant> {
         match &self.stage {
             Stage::Granted(grant) => Some(grant),
             Stage::Live(live) => Some(&live.grant),

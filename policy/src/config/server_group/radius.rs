@@ -49,6 +49,7 @@ pub(super) fn host(mut table: Section<'_>) -> RadiusSettings {
         retry_interval: Duration::from_secs(retry.into()),
         require_message_authenticator,
         common_password: table.secret("radius-common-pw"),
+        status_server: table.flag("status-server", false),
         ..RadiusSettings::new(address, key.unwrap_or_default())
     };
     table.finish();
