@@ -1,11 +1,13 @@
 //! Dynamic authorization (RFC 5176) as `radclient` of FreeRADIUS speaks it.
 
-use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
-use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+#[path = "support/radclient.rs"]
+mod radclient;
 
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use radclient::radclient;
 use tollgate_aaa::Secret;
 use tollgate_backends::radius::dynamic::{
     DynamicAuthorization, DynamicClient, DynamicRequest, DynamicSettings, ErrorCause, Kind, Received,
@@ -58,21 +60,8 @@ impl Lab {
         Self { port, asked }
     }
 
-    /// What `radclient` says of a request with these attributes beside those that every request has.
     fn say(&self, command: &str, attributes: &str, secret: &str) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-        let mut client = Command::new("radclient")
-            .args(["-x", "-r", "1", "-t", "1", "-D", "/usr/share/freeradius"])
-            .args([&format!("127.0.0.1:{}", self.port), command, secret])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("radclient is installed; run `tests/run --install` as root");
-        let lines = format!("{attributes}\nEvent-Timestamp = {now}\nMessage-Authenticator = 0x00\n");
-        client.stdin.take().expect("piped").write_all(lines.as_bytes()).expect("read by radclient");
-        let output = client.wait_with_output().expect("it ends");
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+        radclient(self.port, command, attributes, secret)
     }
 }
 

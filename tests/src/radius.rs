@@ -4,8 +4,11 @@ use std::time::Duration;
 
 #[path = "../../backends/tests/support/freeradius.rs"]
 mod freeradius;
+#[path = "../../backends/tests/support/radclient.rs"]
+mod radclient;
 
 pub use freeradius::{Eap, FreeRadius, Options, free_ports};
+pub use radclient::radclient;
 
 use crate::wait_until;
 

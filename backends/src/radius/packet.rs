@@ -204,7 +204,7 @@ pub enum Required {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Disbelief {
     /// RFC 2865 section 3: made with another key or for another request.
-    #[error("wrong Response Authenticator: another key, or forged")]
+    #[error("wrong authenticator: another key, or forged")]
     Authenticator,
     /// RFC 3579 section 3.2.
     #[error("wrong Message-Authenticator")]
