@@ -43,19 +43,23 @@ fn signed(code: u8, identifier: u8, attributes: &[Vec<u8>], mac: bool, secret: &
 }
 
 fn listener() -> DynamicAuthorization {
+    DynamicAuthorization::new(settings())
+}
+
+fn settings() -> DynamicSettings {
     let client = CLIENT.parse::<SocketAddr>().unwrap().ip();
     let lax = DynamicClient {
         require_message_authenticator: false,
         require_event_timestamp: false,
         ..DynamicClient::new([192, 0, 2, 10].into(), Secret::from(KEY))
     };
-    DynamicAuthorization::new(DynamicSettings {
+    DynamicSettings {
         identifiers: vec!["gate".to_owned()],
         is_own_address: |address| {
             [IpAddr::from([192, 0, 2, 1]), "2001:db8::1".parse().unwrap()].contains(&address)
         },
         clients: vec![DynamicClient::new(client, Secret::from(KEY)), lax],
-    })
+    }
 }
 
 fn give(listener: &mut DynamicAuthorization, packet: &[u8]) -> Received {
@@ -276,6 +280,20 @@ fn what_the_client_sends_again_gets_the_same_answer_and_what_others_send_again_n
     assert_eq!(dropped(listener.receive(CLIENT.parse().unwrap(), &packet, much_later)), Dropped::Stale);
     let counters = listener.counters();
     assert_eq!((counters.requests, counters.duplicates, counters.replays), (1, 2, 2));
+}
+
+#[test]
+fn new_settings_forget_nobody_who_stays() {
+    let mut listener = listener();
+    let packet = request(40, 9, &[attribute(44, b"s1")]);
+    let asked = asked(give(&mut listener, &packet));
+    listener.answer(&asked, Ok(())).unwrap();
+    let elsewhere = "192.0.2.9:4000".parse().unwrap();
+    listener.reconfigure(settings());
+    assert_eq!(dropped(listener.receive(elsewhere, &packet, now())), Dropped::Replay);
+    assert_eq!(listener.counters().requests, 1);
+    listener.reconfigure(DynamicSettings { clients: Vec::new(), ..settings() });
+    assert_eq!(dropped(listener.receive(elsewhere, &packet, now())), Dropped::UnknownClient);
 }
 
 #[test]

@@ -27,7 +27,17 @@ pub(super) fn read(group: &mut Section<'_>, hosts: &[RadiusSettings]) -> Option<
     let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let listen = SocketAddr::new(address, table.number("port", 1..=65_535u16, PORT));
     let clients = match table.has("clients") {
-        true => table.tables("clients").into_iter().filter_map(client).collect(),
+        true => {
+            let clients = table.tables("clients");
+            if clients.is_empty() {
+                table.error(
+                    "clients",
+                    "is empty: nobody may ask",
+                    "name somebody, or remove dynamic-authorization",
+                );
+            }
+            clients.into_iter().filter_map(client).collect()
+        }
         false => hosts.iter().filter_map(|host| host_as_client(&mut table, host)).collect(),
     };
     table.finish();
