@@ -5,6 +5,7 @@ mod commands;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
@@ -90,6 +91,7 @@ impl Guest {
             .arg(format!("vec0:transport=tap,ifname={device}"))
             .arg(format!("rootflags={}", root.display()))
             .arg(format!("WORK={}", folder.path().display()))
+            .env("LD_PRELOAD", wide_registers(folder.path()))
             .env("TMPDIR", folder.path())
             .env("HOME", folder.path());
         Self { process: Process::start("guest", command), folder, told: AtomicU32::new(0) }
@@ -111,6 +113,17 @@ impl Guest {
     pub fn wait_for(&mut self, text: &str) -> String {
         self.process.wait_for_line(text, Duration::from_secs(60))
     }
+}
+
+/// Builds in a folder what lets the guest's kernel run on processors with more registers than it knows.
+fn wide_registers(folder: &Path) -> PathBuf {
+    let (source, library) = (folder.join("wide_registers.c"), folder.join("wide_registers.so"));
+    fs::write(&source, include_str!("guest/wide_registers.c")).expect("writable");
+    let mut compiler = Command::new(need::program("cc"));
+    compiler.args(["-shared", "-fPIC", "-O2", "-o"]).arg(&library).arg(&source);
+    let output = compiler.output().expect("cc can be run");
+    assert!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr));
+    library
 }
 
 /// A namespace with a link for one guest; the server's end has [`SERVER`]'s address.
