@@ -31,7 +31,7 @@ impl NtHash {
         Self(Md4::digest(self.0).into())
     }
 
-    fn of_units(units: impl Iterator<Item = u16>) -> Self {
+    pub(crate) fn of_units(units: impl Iterator<Item = u16>) -> Self {
         let mut hasher = Md4::new();
         for unit in units {
             let octets = Zeroizing::new(unit.to_le_bytes());
@@ -67,10 +67,18 @@ impl std::fmt::Debug for NtHash {
 /// what a client that passes its 8-bit code page through means, and it keeps the function total, so that a strange
 /// password is a wrong password and not an error of its own kind.
 pub fn nt_password_hash(password: &[u8]) -> NtHash {
+    NtHash::of_units(units_of(password).iter().copied())
+}
+
+/// The UTF-16 units of a password given as octets.
+pub(crate) fn units_of(password: &[u8]) -> Zeroizing<Vec<u16>> {
+    // No more units than octets: nothing is left behind by a vector that grew.
+    let mut units = Zeroizing::new(Vec::with_capacity(password.len()));
     match std::str::from_utf8(password) {
-        Ok(text) => NtHash::from_password(text),
-        Err(_) => NtHash::of_units(password.iter().map(|&octet| u16::from(octet))),
+        Ok(text) => units.extend(text.encode_utf16()),
+        Err(_) => units.extend(password.iter().map(|&octet| u16::from(octet))),
     }
+    units
 }
 
 #[cfg(test)]

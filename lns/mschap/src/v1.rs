@@ -30,15 +30,19 @@ pub fn verify_nt_response_v1(challenge: &[u8; 8], hash: &NtHash, response: &[u8;
 
 /// RFC 2433 A.6: a 7-octet key becomes the eight octets of DES by leaving room for a parity bit after each 7 bits.
 /// DES ignores the parity, so it stays zero.
-fn des_encrypt(clear: &[u8; 8], key: &[u8; 7]) -> [u8; 8] {
+pub(crate) fn des_key(key: &[u8; 7]) -> Zeroizing<[u8; 8]> {
     let [a, b, c, d, e, f, g] = key.map(u64::from);
     let bits = Zeroizing::new(a << 48 | b << 40 | c << 32 | d << 24 | e << 16 | f << 8 | g);
     let mut expanded = Zeroizing::new([0u8; 8]);
     for (octet, shift) in expanded.iter_mut().zip((0..8u32).rev().map(|index| index * 7)) {
         *octet = (((*bits >> shift) & 0x7F) as u8) << 1;
     }
+    expanded
+}
+
+pub(crate) fn des_encrypt(clear: &[u8; 8], key: &[u8; 7]) -> [u8; 8] {
     let mut block = (*clear).into();
-    Des::new(&(*expanded).into()).encrypt_block(&mut block);
+    Des::new(&(*des_key(key)).into()).encrypt_block(&mut block);
     block.into()
 }
 
