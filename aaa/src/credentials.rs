@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::matrix::AuthMethod;
 use crate::secret::Secret;
@@ -50,6 +50,23 @@ pub enum Credentials {
         /// Reserved, zero on the wire.
         flags: u8,
     },
+    /// RFC 2759 section 7: a login by MS-CHAPv2 with a new password, after the server has called the old one expired.
+    PasswordChange {
+        /// Identifier octet of the Change-Password packet.
+        identifier: u8,
+        /// The challenge of the failure that told of the expiry.
+        authenticator_challenge: [u8; 16],
+        /// The new password, encrypted with the NT hash of the old one.
+        encrypted_password: Box<Zeroizing<[u8; 516]>>,
+        /// The old NT hash, encrypted with the new one.
+        encrypted_hash: [u8; 16],
+        /// The peer's own challenge.
+        peer_challenge: [u8; 16],
+        /// NT response over both challenges and the user name, made with the new password.
+        nt_response: [u8; 24],
+        /// Reserved, zero on the wire.
+        flags: [u8; 2],
+    },
     /// RFC 3748, passed on untouched (RFC 3579).
     Eap {
         /// The peer's whole Response packet.
@@ -66,7 +83,7 @@ impl Credentials {
             Self::Pap { .. } => AuthMethod::Pap,
             Self::Chap { .. } => AuthMethod::Chap,
             Self::MsChapV1 { .. } => AuthMethod::MsChapV1,
-            Self::MsChapV2 { .. } => AuthMethod::MsChapV2,
+            Self::MsChapV2 { .. } | Self::PasswordChange { .. } => AuthMethod::MsChapV2,
             Self::Eap { .. } => AuthMethod::EapProxy,
         }
     }
@@ -83,6 +100,11 @@ impl Zeroize for Credentials {
                 nt_response.zeroize();
             }
             Self::MsChapV2 { nt_response, .. } => nt_response.zeroize(),
+            Self::PasswordChange { encrypted_password, encrypted_hash, nt_response, .. } => {
+                encrypted_password.zeroize();
+                encrypted_hash.zeroize();
+                nt_response.zeroize();
+            }
             Self::Eap { message, .. } => message.zeroize(),
         }
     }
@@ -98,7 +120,10 @@ impl ZeroizeOnDrop for Credentials {}
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credentials({})", self.method())
+        match self {
+            Self::PasswordChange { .. } => f.write_str("Credentials(password change)"),
+            _ => write!(f, "Credentials({})", self.method()),
+        }
     }
 }
 

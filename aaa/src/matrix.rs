@@ -192,6 +192,12 @@ pub fn allows(server_type: ServerType, method: AuthMethod) -> bool {
     methods_of(server_type).contains(&method)
 }
 
+/// True when a server of this type takes a new password from a peer whose old one has expired. Only RADIUS has a packet
+/// for it (RFC 2548 section 2.3.4).
+pub fn changes_passwords(server_type: ServerType) -> bool {
+    server_type == ServerType::Radius
+}
+
 /// One empty cell of the matrix, to be named in a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct MatrixCell {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::backend::AuthRequest;
 use crate::credentials::Credentials;
@@ -40,6 +40,8 @@ pub struct TunnelGroupRoute {
     pub strip_group: bool,
     /// A leading `DOMAIN\` is not sent.
     pub strip_domain: bool,
+    /// `password-management`: a peer whose password has expired may send a new one, where the server group takes it.
+    pub password_management: bool,
     /// What the password field holds besides the password.
     pub second_factor: Option<SecondFactor>,
     /// Who says what a session gets; `None`: whoever authenticated.
@@ -156,6 +158,12 @@ impl Router {
     pub async fn login(&self, request: LoginRequest) -> LoginOutcome {
         let outcome = self.decide(&request).await;
         log_outcome(&request.name, &request.context.acct_session_id, &outcome);
+        if let (Credentials::PasswordChange { .. }, Verdict::Accept(_)) =
+            (&request.credentials, &outcome.verdict)
+        {
+            let (user, server) = (PrintableName(&request.name), outcome.server.as_deref());
+            info!(%user, tunnel_group = outcome.tunnel_group, server, "the client changed its password");
+        }
         outcome
     }
 
@@ -211,8 +219,7 @@ impl Router {
         credentials: &Credentials,
     ) -> LoginOutcome {
         let group = &chosen.server_group;
-        let method = presented(group.server_type(), credentials.method());
-        if let Err(reason) = may_serve(group.server_type(), chosen, method) {
+        if let Err(reason) = may_serve(group.server_type(), chosen, credentials) {
             return refused(request, &chosen.name, name.as_bytes(), reason);
         }
         let question = question(request, credentials, name.as_bytes(), &chosen.name);
@@ -220,7 +227,8 @@ impl Router {
             chosen.local_fallback && group.server_type() != ServerType::Local && !Arc::ptr_eq(local, group)
         });
         let when_dead = if fallback.is_some() { WhenDead::GiveUp } else { WhenDead::KeepTrying };
-        let outcome = asked(group, &question, when_dead).await;
+        let mut outcome = asked(group, &question, when_dead).await;
+        offer_password_change(&mut outcome, chosen, credentials);
         match (&outcome.verdict, fallback) {
             (Verdict::Unavailable(silence), Some(local)) => {
                 debug!(tunnel_group = chosen.name, why = silence.why, "no server answers, turning to LOCAL");
@@ -242,6 +250,9 @@ impl Router {
         if !matrix::allows(group.server_type(), method) {
             let cell = MatrixCell { server_type: group.server_type(), method };
             return refused(request, tunnel_group, name.as_bytes(), RejectReason::NotAllowed(cell));
+        }
+        if let Err(reason) = may_change_password(group.server_type(), &request.credentials) {
+            return refused(request, tunnel_group, name.as_bytes(), reason);
         }
         let question = question(request, &request.credentials, name.as_bytes(), tunnel_group);
         asked(group, &question, WhenDead::KeepTrying).await
@@ -307,15 +318,44 @@ impl Router {
 fn may_serve(
     server_type: ServerType,
     chosen: &TunnelGroupRoute,
-    method: AuthMethod,
+    credentials: &Credentials,
 ) -> Result<(), RejectReason> {
+    let method = presented(server_type, credentials.method());
     if !matrix::allows(server_type, method) {
         return Err(RejectReason::NotAllowed(MatrixCell { server_type, method }));
     }
     if !chosen.methods.contains(&method) {
         return Err(RejectReason::MethodNotOffered { method, tunnel_group: chosen.name.clone() });
     }
+    may_change_password(server_type, credentials)?;
+    if matches!(credentials, Credentials::PasswordChange { .. }) && !chosen.password_management {
+        let why = format!("tunnel group {} has no password-management", chosen.name);
+        return Err(RejectReason::CannotBeSent(why));
+    }
     Ok(())
+}
+
+/// A new password goes only where it would be taken.
+fn may_change_password(server_type: ServerType, credentials: &Credentials) -> Result<(), RejectReason> {
+    match credentials {
+        Credentials::PasswordChange { .. } if !matrix::changes_passwords(server_type) => {
+            let why = format!("{} takes no new password from a client", server_type.title());
+            Err(RejectReason::CannotBeSent(why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Marks the refusal of an expired password where the peer may answer with a new one: after MS-CHAPv2, and not when a
+/// new one has just been refused.
+fn offer_password_change(outcome: &mut LoginOutcome, chosen: &TunnelGroupRoute, credentials: &Credentials) {
+    let may = chosen.password_management
+        && outcome.server_type.is_some_and(matrix::changes_passwords)
+        && matches!(credentials, Credentials::MsChapV2 { .. });
+    if let Verdict::Reject(reject) = &mut outcome.verdict {
+        reject.password_change =
+            may && matches!(reject.reason, RejectReason::PasswordExpired | RejectReason::PasswordMustChange);
+    }
 }
 
 /// A passcode comes in PAP's password field; what it is, the server's type tells.
@@ -367,8 +407,12 @@ async fn fall_back(
     silence: LoginOutcome,
 ) -> LoginOutcome {
     let method = question.credentials.method();
-    if !matrix::allows(ServerType::Local, method) {
-        let reason = RejectReason::NotAllowed(MatrixCell { server_type: ServerType::Local, method });
+    let refusal = if matrix::allows(ServerType::Local, method) {
+        may_change_password(ServerType::Local, question.credentials).err()
+    } else {
+        Some(RejectReason::NotAllowed(MatrixCell { server_type: ServerType::Local, method }))
+    };
+    if let Some(reason) = refusal {
         return LoginOutcome {
             verdict: Verdict::Reject(Reject::new(reason)),
             server_group: Some(local.name().to_owned()),
@@ -407,6 +451,9 @@ fn log_outcome(typed_name: &[u8], session: &str, outcome: &LoginOutcome) {
     match &outcome.verdict {
         Verdict::Accept(_) => {
             debug!(%user, tunnel_group, server, %method, fell_back, session, "login accepted");
+        }
+        Verdict::Reject(reject) if reject.password_change => {
+            info!(%user, tunnel_group, server, %method, session, "password expired, the client may change it");
         }
         Verdict::Reject(reject) => {
             let reason = &reject.reason;

@@ -150,6 +150,10 @@ pub struct Reject {
     pub message: String,
     /// The server's MS-CHAP-Error, or the one that the reason implies.
     pub ms_chap_error: Option<MsChapError>,
+    /// The password has expired, and a new one from this peer would be taken: [`Credentials::PasswordChange`].
+    ///
+    /// [`Credentials::PasswordChange`]: crate::Credentials::PasswordChange
+    pub password_change: bool,
     /// The server's EAP-Failure, to be passed on untouched.
     pub eap: Option<Vec<u8>>,
 }
@@ -159,7 +163,7 @@ impl Reject {
     pub fn new(reason: RejectReason) -> Self {
         let message = reason.user_message();
         let ms_chap_error = Some(MsChapError::from_code(reason.ms_chap_code(), reason.may_retry()));
-        Self { reason, message, ms_chap_error, eap: None }
+        Self { reason, message, ms_chap_error, password_change: false, eap: None }
     }
 
     /// Code for an MS-CHAP failure packet (RFC 2759 section 6).
@@ -216,6 +220,9 @@ pub enum RejectReason {
     /// An administrator wants the password changed before the first login.
     #[error("password must be changed")]
     PasswordMustChange,
+    /// A new password was not taken: too short, used before, or the old one was wrong.
+    #[error("the server did not take the new password")]
+    PasswordNotChanged,
     /// Not from here.
     #[error("not allowed from this workstation")]
     RestrictedWorkstation,
@@ -293,6 +300,7 @@ impl RejectReason {
             648 => Self::PasswordExpired,
             649 => Self::NoDialinPermission,
             691 => Self::WrongPassword,
+            709 => Self::PasswordNotChanged,
             other => Self::ServerCode(other),
         }
     }
@@ -303,6 +311,7 @@ impl RejectReason {
             Self::RestrictedHours => 646,
             Self::Disabled | Self::Expired => 647,
             Self::PasswordExpired | Self::PasswordMustChange => 648,
+            Self::PasswordNotChanged => 709,
             Self::NoDialinPermission
             | Self::RestrictedWorkstation
             | Self::NotAllowed(_)
@@ -350,6 +359,7 @@ impl RejectReason {
             | Self::Expired
             | Self::PasswordExpired
             | Self::PasswordMustChange
+            | Self::PasswordNotChanged
             | Self::RestrictedWorkstation
             | Self::AmbiguousUser(_)
             | Self::EmptyPassword
@@ -372,6 +382,7 @@ impl RejectReason {
             | Self::Expired
             | Self::PasswordExpired
             | Self::PasswordMustChange
+            | Self::PasswordNotChanged
             | Self::RestrictedHours
             | Self::RestrictedWorkstation
             | Self::NoDialinPermission
@@ -394,6 +405,7 @@ impl RejectReason {
             Self::Disabled | Self::Expired => "Login refused: this account is not active".into(),
             Self::PasswordExpired => "Login refused: the password has expired".into(),
             Self::PasswordMustChange => "Login refused: the password must be changed first".into(),
+            Self::PasswordNotChanged => "Login refused: the password was not changed".into(),
             Self::RestrictedWorkstation => "Login refused: not allowed from here".into(),
             Self::SecondFactorMissing(separator) => {
                 format!("Login refused: type your password, {separator} and the code of your token")

@@ -292,7 +292,9 @@ fn start_data(credentials: &Credentials) -> Option<Zeroizing<Vec<u8>>> {
         Credentials::MsChapV1 { identifier, challenge, lm_response, nt_response, use_nt } => {
             [&[*identifier], &challenge[..], lm_response, nt_response, &[u8::from(*use_nt)]].concat()
         }
-        Credentials::MsChapV2 { .. } | Credentials::Eap { .. } => return None,
+        Credentials::MsChapV2 { .. } | Credentials::PasswordChange { .. } | Credentials::Eap { .. } => {
+            return None;
+        }
     };
     Some(Zeroizing::new(data))
 }

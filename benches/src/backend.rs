@@ -56,6 +56,7 @@ pub fn router_to(server: Arc<dyn Backend>) -> Router {
         strip_realm: true,
         strip_group: true,
         strip_domain: true,
+        password_management: false,
         second_factor: None,
         authorization_group: None,
         accounting_group: None,

@@ -38,4 +38,6 @@ pub struct TunnelGroup {
     pub strip_group: bool,
     /// `strip-domain`; default false.
     pub strip_domain: bool,
+    /// `password-management`: a client whose password has expired may change it; default false.
+    pub password_management: bool,
 }

@@ -13,6 +13,7 @@ pub fn options(server: &str, user: &[u8], password: &str) -> Options {
         server: server.parse().expect("an address and port"),
         user: user.to_vec(),
         password: password.as_bytes().to_vec().into(),
+        new_password: None,
         method: AuthProtocol::MsChapV2,
         ppp: tollgate_client::dial::PppOptions::default(),
         tunnel_secret: None,

@@ -1,6 +1,6 @@
 use super::*;
 
-fn each() -> [Credentials; 5] {
+fn each() -> [Credentials; 6] {
     [
         Credentials::Pap { password: Secret::from(b"hunter2".to_vec()) },
         Credentials::Chap { identifier: 1, challenge: vec![7; 16], response: [0xAB; 16] },
@@ -18,6 +18,15 @@ fn each() -> [Credentials; 5] {
             nt_response: [0xAB; 24],
             flags: 0,
         },
+        Credentials::PasswordChange {
+            identifier: 1,
+            authenticator_challenge: [7; 16],
+            encrypted_password: Box::new(Zeroizing::new([0xAB; 516])),
+            encrypted_hash: [0xAB; 16],
+            peer_challenge: [8; 16],
+            nt_response: [0xAB; 24],
+            flags: [0; 2],
+        },
         Credentials::Eap { message: vec![2, 1, 0, 5, 4], state: Vec::new() },
     ]
 }
@@ -27,7 +36,7 @@ fn debug_shows_the_method_and_no_secret() {
     let shown: Vec<String> = each().iter().map(|credentials| format!("{credentials:?}")).collect();
     assert_eq!(
         shown,
-        ["pap", "chap", "ms-chap-v1", "ms-chap-v2", "eap-proxy"]
+        ["pap", "chap", "ms-chap-v1", "ms-chap-v2", "password change", "eap-proxy"]
             .map(|method| format!("Credentials({method})"))
     );
     assert_eq!(format!("{:?}", Secret::from(b"hunter2".to_vec())), "Secret(..)");
@@ -44,6 +53,10 @@ fn zeroize_wipes_what_could_be_replayed_or_cracked() {
                 assert_eq!((lm_response, nt_response), (&[0; 24], &[0; 24]));
             }
             Credentials::MsChapV2 { nt_response, .. } => assert_eq!(nt_response, &[0; 24]),
+            Credentials::PasswordChange { encrypted_password, encrypted_hash, nt_response, .. } => {
+                assert_eq!((***encrypted_password, encrypted_hash), ([0; 516], &[0; 16]));
+                assert_eq!(nt_response, &[0; 24]);
+            }
             Credentials::Eap { message, .. } => assert!(message.is_empty()),
         }
     }

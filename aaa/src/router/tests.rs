@@ -37,6 +37,7 @@ impl World {
             strip_realm: false,
             strip_group: true,
             strip_domain: false,
+            password_management: false,
             second_factor: None,
             authorization_group: None,
             accounting_group: None,

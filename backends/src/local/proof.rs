@@ -75,6 +75,11 @@ impl Checker {
                 let cell = MatrixCell { server_type: ServerType::Local, method };
                 Proof::NotStored(RejectReason::NotAllowed(cell))
             }
+            Credentials::PasswordChange { .. } => {
+                // Nor this.
+                let why = "LOCAL takes no new password from a client".to_owned();
+                Proof::NotStored(RejectReason::CannotBeSent(why))
+            }
         }
     }
 

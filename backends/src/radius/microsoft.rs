@@ -15,6 +15,7 @@ pub const VENDOR: u32 = 311;
 
 const MS_CHAP_RESPONSE: u8 = 1;
 const MS_CHAP_ERROR: u8 = 2;
+const MS_CHAP_NT_ENC_PW: u8 = 6;
 const MS_MPPE_ENCRYPTION_POLICY: u8 = 7;
 const MS_MPPE_ENCRYPTION_TYPES: u8 = 8;
 const MS_CHAP_CHALLENGE: u8 = 11;
@@ -23,13 +24,21 @@ const MS_MPPE_SEND_KEY: u8 = 16;
 const MS_MPPE_RECV_KEY: u8 = 17;
 const MS_CHAP2_RESPONSE: u8 = 25;
 const MS_CHAP2_SUCCESS: u8 = 26;
+const MS_CHAP2_CPW: u8 = 27;
 const MS_PRIMARY_DNS_SERVER: u8 = 28;
 const MS_SECONDARY_DNS_SERVER: u8 = 29;
 const MS_PRIMARY_NBNS_SERVER: u8 = 30;
 const MS_SECONDARY_NBNS_SERVER: u8 = 31;
 
-/// MS-CHAP-Challenge with MS-CHAP-Response (section 2.1.3) or MS-CHAP2-Response (section 2.3.2). Nothing for other
-/// credentials.
+/// Codes in front of MS-CHAP-NT-Enc-PW and MS-CHAP2-CPW (sections 2.1.7 and 2.3.4).
+const NEW_PASSWORD: u8 = 6;
+const CHANGE_PASSWORD: u8 = 7;
+
+/// Octets of the new password that one MS-CHAP-NT-Enc-PW carries behind code, identifier and sequence number.
+const LONGEST_PIECE: usize = 243;
+
+/// MS-CHAP-Challenge with MS-CHAP-Response (section 2.1.3), MS-CHAP2-Response (section 2.3.2) or, for a new password,
+/// MS-CHAP2-CPW and MS-CHAP-NT-Enc-PW (sections 2.3.4 and 2.1.7). Nothing for other credentials.
 pub(super) fn add_response(packet: &mut Packet, credentials: &Credentials) {
     match credentials {
         Credentials::MsChapV1 { identifier, challenge, lm_response, nt_response, use_nt } => {
@@ -41,6 +50,25 @@ pub(super) fn add_response(packet: &mut Packet, credentials: &Credentials) {
             packet.add(super::vendor_attribute(VENDOR, MS_CHAP_CHALLENGE, &[authenticator_challenge]));
             let header = [*identifier, *flags];
             packet.add(response(MS_CHAP2_RESPONSE, &[&header, peer_challenge, &[0; 8], nt_response]));
+        }
+        Credentials::PasswordChange {
+            identifier,
+            authenticator_challenge,
+            encrypted_password,
+            encrypted_hash,
+            peer_challenge,
+            nt_response,
+            flags,
+        } => {
+            packet.add(super::vendor_attribute(VENDOR, MS_CHAP_CHALLENGE, &[authenticator_challenge]));
+            let header = [CHANGE_PASSWORD, *identifier];
+            let parts: [&[u8]; 6] = [&header, encrypted_hash, peer_challenge, &[0; 8], nt_response, flags];
+            packet.add(super::vendor_attribute(VENDOR, MS_CHAP2_CPW, &parts));
+            for (sequence, piece) in (1u16..).zip(encrypted_password.chunks(LONGEST_PIECE)) {
+                let header = [NEW_PASSWORD, *identifier];
+                let parts: [&[u8]; 3] = [&header, &sequence.to_be_bytes(), piece];
+                packet.add(super::vendor_attribute(VENDOR, MS_CHAP_NT_ENC_PW, &parts));
+            }
         }
         Credentials::Pap { .. } | Credentials::Chap { .. } | Credentials::Eap { .. } => {}
     }

@@ -77,7 +77,7 @@ pub fn access_request(
             packet.add(AVP::from_bytes(rfc2865::CHAP_PASSWORD_TYPE, &value));
             packet.add(AVP::from_bytes(rfc2865::CHAP_CHALLENGE_TYPE, challenge));
         }
-        Credentials::MsChapV1 { .. } | Credentials::MsChapV2 { .. } => {
+        Credentials::MsChapV1 { .. } | Credentials::MsChapV2 { .. } | Credentials::PasswordChange { .. } => {
             microsoft::add_response(&mut packet, request.credentials);
         }
         Credentials::Eap { message, state } => {

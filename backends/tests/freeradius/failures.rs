@@ -196,6 +196,7 @@ async fn local_takes_over_when_the_last_server_dies_in_a_storm() {
         strip_realm: false,
         strip_group: false,
         strip_domain: false,
+        password_management: false,
         second_factor: None,
         authorization_group: None,
         accounting_group: None,

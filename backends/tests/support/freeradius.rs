@@ -79,6 +79,8 @@ pub struct Options {
     pub ports: Option<(u16, u16)>,
     /// Statements in front of the `authorize` section, in FreeRADIUS's language.
     pub authorize: String,
+    /// More of the `mschap` module, in the same language.
+    pub mschap: String,
     /// It speaks EAP: MD5, MSCHAPv2, PEAP with MSCHAPv2 inside, TLS.
     pub eap: Option<Eap>,
     /// Network namespace to run in, by its name.
@@ -126,6 +128,7 @@ impl Default for Options {
             require_message_authenticator: true,
             ports: None,
             authorize: String::new(),
+            mschap: String::new(),
             eap: None,
             namespace: None,
             transport: Transport::Udp,
@@ -280,7 +283,7 @@ impl FreeRadius {
     }
 
     fn write_configuration(&self) {
-        let Options { address, secret, users, message_authenticator, authorize, .. } = &self.options;
+        let Options { address, secret, users, message_authenticator, authorize, mschap, .. } = &self.options;
         let folder = self.folder.display();
         let require = if self.options.require_message_authenticator { "yes" } else { "no" };
         let family = if address.is_ipv6() { "ipv6addr" } else { "ipv4addr" };
@@ -369,6 +372,7 @@ modules {{
         use_mppe = yes
         require_encryption = no
         require_strong = no
+        {mschap}
     }}
     files {{ filename = {folder}/users }}
     detail accounting {{ filename = {folder}/accounting }}

@@ -160,6 +160,17 @@ impl Samba {
         run(Command::new("samba-tool").args(arguments).arg("-s").arg(self.configuration()), "")
     }
 
+    /// The command by which FreeRADIUS asks the controller's winbind, in the folder of which it has to be.
+    pub fn ntlm_auth(&self) -> String {
+        let shell = self.process.lock().unwrap().as_ref().expect("running").0.id();
+        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
+        let unshare = children.split_whitespace().next().expect("the shell waits for it");
+        format!(
+            "/usr/bin/nsenter --mount=/proc/{unshare}/ns/mnt /usr/bin/ntlm_auth --configfile={} --allow-mschapv2",
+            self.configuration().display()
+        )
+    }
+
     /// The account's key (of every account without a principal) in a keytab.
     pub fn export_keytab(&self, principal: Option<&str>) -> PathBuf {
         let name = principal.unwrap_or("all").replace(['/', '@'], "-");
@@ -224,6 +235,8 @@ impl Samba {
              tls keyfile = {folder}/server.key\n\
              tls cafile = {folder}/ca.pem\n\
              load printers = no\n\
+             ntlm auth = mschapv2-and-ntlmv2-only\n\
+             old password allowed period = 0\n\
              server services = ldap, cldap, kdc, s3fs, rpc, winbindd\n"
         );
         let is_ours =

@@ -29,6 +29,8 @@ pub struct Options {
     pub user: Vec<u8>,
     /// The password.
     pub password: Zeroizing<Vec<u8>>,
+    /// What to change the password to if it has expired.
+    pub new_password: Option<Zeroizing<Vec<u8>>>,
     /// The method to insist on.
     pub method: AuthProtocol,
     /// What PPP may do beyond that.

@@ -1,5 +1,5 @@
-//! Authentication: the methods and their names in LCP, what a peer hands over to prove itself, the decision on it,
-//! and the choice between the protocols, PAP, CHAP and EAP, that carry them.
+//! Authentication: the methods and their names in LCP, and the choice between the protocols, PAP, CHAP and EAP, that
+//! carry them.
 
 pub(crate) mod chap;
 pub(crate) mod eap;
@@ -7,17 +7,18 @@ mod mschap_error;
 mod mschap_v1;
 mod mschap_v2;
 pub(crate) mod pap;
+mod password_change;
+mod request;
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use zeroize::Zeroizing;
+pub use request::{AuthDecision, AuthRequest, Network, Proof};
 
 use crate::frame::{Packet, Protocol};
 use crate::lcp::Methods;
 use crate::shared::Shared;
-use crate::{ClientConfig, DownReason, Encryption, MppeStartKeys, ServerConfig};
+use crate::{ClientConfig, DownReason, MppeStartKeys, ServerConfig};
 
 /// The longest name that is let through to a backend, in octets.
 const LONGEST_NAME: usize = 255;
@@ -103,127 +104,6 @@ pub(crate) fn option_name(value: &[u8]) -> String {
     }
 }
 
-/// A peer that wants to be let in.
-#[derive(Debug, Clone)]
-pub struct AuthRequest {
-    /// The name as the peer sent it, `DOMAIN\` included; at most 255 octets, without NUL.
-    pub name: Vec<u8>,
-    /// What it offers as proof.
-    pub proof: Proof,
-}
-
-/// The proof of a peer's identity. Passwords are wiped when dropped; `Debug` prints none of it.
-#[derive(Clone)]
-pub enum Proof {
-    /// RFC 1334.
-    Pap {
-        /// The password, at most 255 octets.
-        password: Zeroizing<Vec<u8>>,
-    },
-    /// RFC 1994.
-    Chap {
-        /// The identifier, which is part of the hash.
-        identifier: u8,
-        /// Our challenge (or that of a LAC).
-        challenge: Vec<u8>,
-        /// MD5 over identifier, password and challenge.
-        response: [u8; 16],
-    },
-    /// RFC 2433.
-    MsChapV1 {
-        /// The identifier of the exchange.
-        identifier: u8,
-        /// Our challenge.
-        challenge: [u8; 8],
-        /// The LAN Manager response; zeros from any current client.
-        lm_response: [u8; 24],
-        /// The NT response.
-        nt_response: [u8; 24],
-        /// The peer says that the NT response is the one to look at.
-        use_nt: bool,
-    },
-    /// RFC 2759.
-    MsChapV2 {
-        /// The identifier of the exchange.
-        identifier: u8,
-        /// Our challenge.
-        authenticator_challenge: [u8; 16],
-        /// The peer's own challenge.
-        peer_challenge: [u8; 16],
-        /// The response to both.
-        nt_response: [u8; 24],
-        /// Zero from any known client.
-        flags: u8,
-    },
-    /// RFC 3748: one of several rounds, decided by [`AuthDecision::Continue`] but for the last.
-    Eap {
-        /// The Response, from its code on, without padding; at most 1,500 octets.
-        packet: Vec<u8>,
-    },
-}
-
-impl std::fmt::Debug for Proof {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Pap { .. } => "Pap(..)",
-            Self::Chap { .. } => "Chap(..)",
-            Self::MsChapV1 { .. } => "MsChapV1(..)",
-            Self::MsChapV2 { .. } => "MsChapV2(..)",
-            Self::Eap { .. } => "Eap(..)",
-        })
-    }
-}
-
-/// The decision on an [`AuthRequest`].
-#[derive(Debug, Clone)]
-pub enum AuthDecision {
-    /// Let in.
-    Accept {
-        /// Text for the peer: free for PAP and CHAP; for MS-CHAPv2 `S=<40 hexadecimal digits> M=text`, sent as it is.
-        /// For EAP the whole EAP-Success of the server; where it is none, one is made.
-        message: Vec<u8>,
-        /// The addresses of the session.
-        network: Network,
-        /// What the peer has to encrypt, or may; `None`: CCP is not spoken.
-        encryption: Option<Encryption>,
-    },
-    /// Turned away.
-    Reject {
-        /// Text for the peer; for EAP the whole EAP-Failure of the server, or nothing.
-        message: Vec<u8>,
-        /// The MS-CHAP error code (RFC 2759 6): 691, 646, 647, 648, 649, ...; unused by PAP and CHAP.
-        code: u32,
-        /// Another attempt is allowed; MS-CHAP only, and only as often as the configuration says.
-        retry: bool,
-    },
-    /// EAP only: the server asks for more before it decides.
-    Continue {
-        /// Its Request, from its code on. It goes out as it is.
-        packet: Vec<u8>,
-        /// How long the peer may take before the Request is sent again (RFC 3579 2.3); `None`: the link's own timer.
-        timeout: Option<Duration>,
-    },
-    /// Nobody could decide, or there is no address to give: the link ends with the text in its Terminate-Request
-    /// instead of a failure that would make the peer doubt its password.
-    Unavailable {
-        /// Text for the peer.
-        message: Vec<u8>,
-    },
-}
-
-/// What an accepted peer gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    /// Our own address on the link.
-    pub local: Ipv4Addr,
-    /// The address assigned to the peer.
-    pub peer: Ipv4Addr,
-    /// DNS servers for the peer.
-    pub dns: [Option<Ipv4Addr>; 2],
-    /// NBNS (WINS) servers for the peer.
-    pub nbns: [Option<Ipv4Addr>; 2],
-}
-
 /// How an authentication stands after a packet, a timeout or a decision.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -244,6 +124,8 @@ fn is_fit_name(name: &[u8]) -> bool {
 /// ask again (RFC 1334 2.2.1, RFC 1994 4.2).
 pub(crate) struct Settled {
     protocol: Protocol,
+    /// Code of the question.
+    question: u8,
     identifier: u8,
     code: u8,
     data: Box<[u8]>,
@@ -254,12 +136,8 @@ impl Settled {
     /// of CHAP and EAP carry that of what they answer.
     pub(crate) fn receive(&self, protocol: Protocol, packet: Packet<'_>, shared: &mut Shared) {
         let repeated = protocol == self.protocol
-            && if protocol == Protocol::PAP {
-                packet.code == pap::REQUEST
-            } else {
-                // EAP has the same number for it.
-                packet.code == chap::RESPONSE && packet.identifier == self.identifier
-            };
+            && packet.code == self.question
+            && (protocol == Protocol::PAP || packet.identifier == self.identifier);
         if repeated {
             shared.send_cut(protocol, self.code, packet.identifier, &self.data);
         }
@@ -344,6 +222,20 @@ impl Authenticator {
             Self::Pap(pap) => pap.reject(message, shared),
             Self::Chap(chap) => chap.reject(message, code, retry, shared),
             Self::Eap(eap) => eap.reject(message, shared),
+        }
+    }
+
+    /// The password has expired, and a new one would be taken. Only MS-CHAPv2 can ask for it: with any other method
+    /// this is a refusal.
+    pub(crate) fn ask_for_new_password(
+        &mut self,
+        message: &[u8],
+        challenge: Option<[u8; 16]>,
+        shared: &mut Shared,
+    ) -> Step {
+        match self {
+            Self::Chap(chap) => chap.ask_for_new_password(message, challenge, shared),
+            Self::Pap(_) | Self::Eap(_) => self.reject(message, 0, false, shared),
         }
     }
 

@@ -31,7 +31,8 @@ pub struct ServerConfig {
     /// Configure-Naks sent before they turn into Configure-Rejects (RFC 1661 4.6, Max-Failure).
     pub max_failure: u32,
     /// Limit of the whole authentication phase, the waiting for a decision included. With EAP it counts anew from each
-    /// [`AuthDecision::Continue`](crate::AuthDecision::Continue), and the limit of the whole is `negotiation_timeout`.
+    /// [`AuthDecision::Continue`](crate::AuthDecision::Continue), with MS-CHAPv2 from
+    /// [`AuthDecision::PasswordExpired`](crate::AuthDecision::PasswordExpired), and the limit of the whole is `negotiation_timeout`.
     pub auth_timeout: Duration,
     /// Limit from the start of the link to [`Event::Up`](crate::Event::Up).
     pub negotiation_timeout: Duration,
@@ -67,6 +68,9 @@ pub struct ClientConfig {
     pub user: Vec<u8>,
     /// The password; at most 255 octets for PAP.
     pub password: Zeroizing<Vec<u8>>,
+    /// The password to change to when an MS-CHAPv2 server says that the other one has expired; at most 256 characters.
+    /// It is used for nothing else.
+    pub new_password: Option<Zeroizing<Vec<u8>>>,
     /// What the client is willing to do. Another method is answered by a Configure-Nak with the first of these.
     pub methods: Vec<AuthProtocol>,
     /// Types of EAP that the client takes part in, the one that it likes best first (RFC 3748 5.3.1). Those that are
@@ -106,6 +110,7 @@ impl Default for ClientConfig {
         Self {
             user: Vec::new(),
             password: Zeroizing::new(Vec::new()),
+            new_password: None,
             methods: vec![
                 AuthProtocol::MsChapV2,
                 AuthProtocol::MsChapV1,

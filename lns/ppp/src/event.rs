@@ -24,6 +24,9 @@ pub enum Event {
         /// The server's text, possibly empty.
         message: Vec<u8>,
     },
+    /// Client: the password had expired, and the server has taken the new one (RFC 2759 7). Comes before
+    /// [`Event::Authenticated`].
+    PasswordChanged,
     /// Client: the server said no.
     AuthenticationFailed {
         /// The server's text, possibly empty; for MS-CHAP the part after `M=`.

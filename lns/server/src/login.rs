@@ -22,6 +22,7 @@ use crate::snapshot::Snapshot;
 
 /// MS-CHAP's error numbers (RFC 2759 section 6).
 const MS_CHAP_NO_DIALIN_PERMISSION: u32 = 649;
+const MS_CHAP_PASSWORD_EXPIRED: u32 = 648;
 const MS_CHAP_AUTHENTICATION_FAILURE: u32 = 691;
 
 /// MS-MPPE-Encryption-Policy and the bits of MS-MPPE-Encryption-Types (RFC 2548 sections 2.4.4 and 2.4.5).
@@ -54,6 +55,13 @@ pub(crate) enum Decision {
         timeout: Option<Duration>,
         /// Who takes the response.
         login: Box<PendingLogin>,
+    },
+    /// Out, but for a new password, which MS-CHAPv2 may ask for on the same link.
+    PasswordExpired {
+        /// Text for the failure packet.
+        message: Vec<u8>,
+        /// The server's own challenge for the new password.
+        challenge: Option<[u8; 16]>,
     },
     /// Out.
     Reject {
@@ -166,11 +174,18 @@ async fn conclude(
 }
 
 fn rejection(reject: &Reject) -> Decision {
-    Decision::Reject {
-        message: reject.eap.clone().unwrap_or_else(|| reject.message.clone().into_bytes()),
-        code: reject.ms_chap_code(),
-        retry: reject.may_retry(),
+    let message = reject.eap.clone().unwrap_or_else(|| reject.message.clone().into_bytes());
+    if reject.password_change {
+        let error = reject.ms_chap_error.as_ref();
+        let challenge = error.and_then(|error| error.challenge.as_deref()?.try_into().ok());
+        return Decision::PasswordExpired { message, challenge };
     }
+    let code = match reject.ms_chap_code() {
+        // Clients ask the user for a new password when they hear it, and nobody would take it.
+        MS_CHAP_PASSWORD_EXPIRED => MS_CHAP_AUTHENTICATION_FAILURE,
+        code => code,
+    };
+    Decision::Reject { message, code, retry: reject.may_retry() }
 }
 
 /// Why an accepted user stays out after all.

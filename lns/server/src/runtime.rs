@@ -419,6 +419,7 @@ mod tests {
             server: server.listens().plain.unwrap(),
             user: b"joe".to_vec(),
             password: Zeroizing::new(b"secret".to_vec()),
+            new_password: None,
             method: tollgate_ppp::AuthProtocol::MsChapV2,
             ppp: tollgate_client::dial::PppOptions::default(),
             tunnel_secret: None,

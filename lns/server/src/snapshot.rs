@@ -167,6 +167,7 @@ fn route(
         strip_realm: group.strip_realm,
         strip_group: group.strip_group,
         strip_domain: group.strip_domain,
+        password_management: group.password_management,
         second_factor: named(&group.secondary_authentication_server_group)?
             .map(|server_group| SecondFactor { server_group, separator }),
         authorization_group: named(&group.authorization_server_group)?,

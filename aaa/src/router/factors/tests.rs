@@ -27,6 +27,7 @@ fn world(directory: Act, tokens: Act, rights: Option<Act>) -> World {
         strip_realm: false,
         strip_group: false,
         strip_domain: false,
+        password_management: false,
         second_factor: Some(SecondFactor { server_group: group("tokens", &[&tokens]), separator: ',' }),
         authorization_group: rights.map(|_| group("rights", &[&rights_server])),
         accounting_group: None,

@@ -11,6 +11,17 @@ use super::{Failure, Stage};
 pub(super) const NO_METHOD_AGREED: &str =
     "the two ends agreed on no authentication method; the server may want another one (try another --auth)";
 
+/// What MS-CHAP's error numbers say that the text may not (RFC 2759 section 6).
+pub(super) fn cause_of_error(code: u32) -> Option<&'static str> {
+    match code {
+        648 => {
+            Some("the password has expired, and the server takes a new one: give it with --new-password-file")
+        }
+        709 => Some("the server did not take the new password: it may be too short or have been used before"),
+        _ => None,
+    }
+}
+
 /// Nothing came for too long.
 pub(super) fn silence(stage: Stage) -> Failure {
     let cause = match stage {

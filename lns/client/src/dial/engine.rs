@@ -34,6 +34,9 @@ pub struct Dial {
     stage_began: Instant,
     /// What the server said last when it refused.
     said: Option<String>,
+    /// MS-CHAP's error number in its refusal.
+    error: Option<u32>,
+    password_changed: bool,
     method: Option<String>,
     pub(super) addresses: Option<Addresses>,
     /// How MPPE encrypts.
@@ -90,6 +93,7 @@ impl Dial {
         let ppp = Arc::new(ClientConfig {
             user: options.user.clone(),
             password: options.password.clone(),
+            new_password: options.new_password.clone(),
             methods: vec![options.method],
             request_dns: options.request_servers,
             request_nbns: options.request_servers,
@@ -112,6 +116,8 @@ impl Dial {
             stage: first,
             stage_began: now,
             said: None,
+            error: None,
+            password_changed: false,
             method: None,
             addresses: None,
             encryption: None,
@@ -415,11 +421,14 @@ impl Dial {
                 let method = self.method.as_deref().unwrap_or("no");
                 self.pass(Stage::Authentication, format!("{method} authentication, MRU {peer_mru}"), passed);
             }
+            LinkEvent::PasswordChanged => self.password_changed = true,
             LinkEvent::Authenticated { message } => {
                 let text = diagnosis::readable(&message);
-                self.pass(Stage::Ipcp, format!("accepted: {text}"), passed);
+                let changed = if self.password_changed { "password changed, " } else { "" };
+                self.pass(Stage::Ipcp, format!("{changed}accepted: {text}"), passed);
             }
             LinkEvent::AuthenticationFailed { message, code, .. } => {
+                self.error = code;
                 let text = diagnosis::readable(&message);
                 self.said = Some(match code {
                     Some(code) => format!("{text} (error {code})"),
@@ -455,6 +464,11 @@ impl Dial {
                     let mut failure = diagnosis::link_down(self.stage, &reason, self.said.as_deref());
                     if self.stage == Stage::Authentication && self.method.is_none() {
                         failure.cause = diagnosis::NO_METHOD_AGREED.into();
+                    }
+                    if reason == DownReason::AuthenticationFailed
+                        && let Some(cause) = self.error.and_then(diagnosis::cause_of_error)
+                    {
+                        failure.cause = cause.into();
                     }
                     self.end(failure);
                 }

@@ -4,6 +4,8 @@
 //! Challenge, Response: Value-Size (1), Value, Name
 //! Success, Failure:    Message
 //! ```
+//!
+//! An MS-CHAPv2 failure with `E=648` is answered by a Change-Password packet, where there is a new password.
 
 mod authenticator;
 mod supplicant;
@@ -21,6 +23,8 @@ pub(crate) const CHALLENGE: u8 = 1;
 pub(crate) const RESPONSE: u8 = 2;
 pub(crate) const SUCCESS: u8 = 3;
 pub(crate) const FAILURE: u8 = 4;
+/// Of MS-CHAP version 2 (RFC 2759 7).
+pub(crate) const CHANGE_PASSWORD: u8 = 7;
 
 /// Which algorithm LCP agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -115,6 +115,7 @@ impl Authenticator {
         match &self.state {
             State::Answered { code, data } => Some(Settled {
                 protocol: Protocol::PAP,
+                question: REQUEST,
                 identifier: self.identifier,
                 code: *code,
                 data: data.as_slice().into(),

@@ -37,6 +37,11 @@ impl Link {
                 self.auth_deadline = now.checked_add(limit);
                 self.after_auth(now, step);
             }
+            AuthDecision::PasswordExpired { message, challenge } => {
+                let step = auth.ask_for_new_password(&message, challenge, &mut self.shared);
+                self.auth_deadline = now.checked_add(self.auth_timeout());
+                self.after_auth(now, step);
+            }
             AuthDecision::Reject { message, code, retry } => {
                 let step = auth.reject(&message, code, retry, &mut self.shared);
                 self.after_auth(now, step);

@@ -84,6 +84,7 @@ pub fn decide(request: &AuthRequest) -> AuthDecision {
                 nt_response,
             )
         }
+        Proof::PasswordChange { .. } => panic!("nobody asked for a new password"),
         Proof::Eap { .. } => panic!("it takes an EapServer to decide this"),
     };
     if known && right {
@@ -109,7 +110,7 @@ fn keys_of(proof: &Proof) -> Option<MppeStartKeys> {
             Some(MppeStartKeys::Symmetric { lm: [0; 8], nt })
         }
         Proof::MsChapV2 { nt_response, .. } => Some(v2_keys(nt_response)),
-        Proof::Pap { .. } | Proof::Chap { .. } | Proof::Eap { .. } => None,
+        Proof::Pap { .. } | Proof::Chap { .. } | Proof::PasswordChange { .. } | Proof::Eap { .. } => None,
     }
 }
 

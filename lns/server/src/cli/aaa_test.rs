@@ -157,7 +157,11 @@ impl Caller {
         self.server.authenticated(Instant::now(), AuthDecision::Continue { packet, timeout: None });
         match self.proof()? {
             Proof::Eap { packet } => Some(packet),
-            Proof::Pap { .. } | Proof::Chap { .. } | Proof::MsChapV1 { .. } | Proof::MsChapV2 { .. } => None,
+            Proof::Pap { .. }
+            | Proof::Chap { .. }
+            | Proof::MsChapV1 { .. }
+            | Proof::MsChapV2 { .. }
+            | Proof::PasswordChange { .. } => None,
         }
     }
 }

@@ -206,6 +206,7 @@ impl Caller {
             server: self.server,
             user: b"alice".to_vec(),
             password: Zeroizing::new(password.to_vec()),
+            new_password: None,
             method: method.protocol(),
             ppp: tollgate_client::dial::PppOptions::default(),
             tunnel_secret: None,

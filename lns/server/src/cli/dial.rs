@@ -7,10 +7,15 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use tollgate_client::dial::{Dial, Failure, Options, Passed};
+use tollgate_ppp::AuthProtocol;
+use zeroize::Zeroizing;
 
 use super::ppp::PppArguments;
 use super::security::{self, SecurityArguments};
 use super::{Method, key_log};
+
+/// What a packet has room for, in UTF-16 units (RFC 2759 section 8.10).
+const LONGEST_PASSWORD: usize = 256;
 
 /// Port of L2TP.
 const L2TP_PORT: u16 = 1701;
@@ -23,6 +28,9 @@ pub(crate) struct Arguments {
     /// The user's name; the password is read from the terminal or from standard input.
     #[arg(long)]
     user: String,
+    /// File with a new password, for when the server says that the old one has expired.
+    #[arg(long, value_name = "FILE")]
+    new_password_file: Option<PathBuf>,
     /// The only authentication method to take part in.
     #[arg(long, value_enum, default_value = "ms-chap-v2")]
     auth: Method,
@@ -113,6 +121,7 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
         .as_ref()
         .map(|file| security::secret("--tunnel-secret-file", file))
         .transpose()?;
+    let new_password = new_password(arguments)?;
     let name = arguments.server.rsplit_once(':').map_or(arguments.server.as_str(), |(name, _)| name);
     let mut security = arguments.security.security(name)?;
     if let Some(security) = &mut security {
@@ -124,6 +133,7 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
         server,
         user: arguments.user.clone().into_bytes(),
         password,
+        new_password,
         method: arguments.auth.protocol(),
         ppp: arguments.ppp.options()?,
         tunnel_secret,
@@ -133,6 +143,20 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
         request_servers: true,
         stage_limit: Duration::from_secs(arguments.timeout.max(1)),
     })
+}
+
+fn new_password(arguments: &Arguments) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+    const OPTION: &str = "--new-password-file";
+    let Some(file) = &arguments.new_password_file else { return Ok(None) };
+    if arguments.auth.protocol() != AuthProtocol::MsChapV2 {
+        return Err(format!("{OPTION}: only --auth ms-chap-v2 can carry a new password"));
+    }
+    let password = security::secret(OPTION, file)?;
+    let length = std::str::from_utf8(&password).map_or(password.len(), |text| text.encode_utf16().count());
+    if length > LONGEST_PASSWORD {
+        return Err(format!("{OPTION}: the new password is longer than {LONGEST_PASSWORD} characters"));
+    }
+    Ok(Some(password))
 }
 
 fn resolve(server: &str) -> Result<SocketAddr, String> {

@@ -319,7 +319,9 @@ impl Shard {
                 self.finish(now, token, ending);
             }
             // Events of the client's side of a link.
-            LinkEvent::Authenticated { .. } | LinkEvent::AuthenticationFailed { .. } => {}
+            LinkEvent::PasswordChanged
+            | LinkEvent::Authenticated { .. }
+            | LinkEvent::AuthenticationFailed { .. } => {}
         }
     }
 }

@@ -71,6 +71,9 @@ impl Shard {
                 session.stage = Stage::Challenged(login);
                 AuthDecision::Continue { packet, timeout }
             }
+            Decision::PasswordExpired { message, challenge } => {
+                AuthDecision::PasswordExpired { message, challenge }
+            }
             Decision::Reject { message, code, retry } => AuthDecision::Reject { message, code, retry },
             Decision::Unavailable { message } => {
                 let words = String::from_utf8_lossy(&message).into_owned();
@@ -276,6 +279,23 @@ pub(crate) fn credentials_of(proof: Proof) -> Credentials {
         Proof::MsChapV2 { identifier, authenticator_challenge, peer_challenge, nt_response, flags } => {
             Credentials::MsChapV2 { identifier, authenticator_challenge, peer_challenge, nt_response, flags }
         }
+        Proof::PasswordChange {
+            identifier,
+            authenticator_challenge,
+            encrypted_password,
+            encrypted_hash,
+            peer_challenge,
+            nt_response,
+            flags,
+        } => Credentials::PasswordChange {
+            identifier,
+            authenticator_challenge,
+            encrypted_password,
+            encrypted_hash,
+            peer_challenge,
+            nt_response,
+            flags,
+        },
         Proof::Eap { packet } => Credentials::Eap { message: packet, state: Vec::new() },
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{CHALLENGE, FAILURE, Flavour, RESPONSE, SUCCESS, encode_value, parse_value};
-use crate::auth::{AuthRequest, Settled, Step, is_fit_name, mschap_error};
+use super::{CHALLENGE, CHANGE_PASSWORD, FAILURE, Flavour, RESPONSE, SUCCESS, encode_value, parse_value};
+use crate::auth::{AuthRequest, Settled, Step, is_fit_name, mschap_error, password_change};
 use crate::frame::{Packet, Protocol};
 use crate::shared::Shared;
 use crate::{DownReason, Event, Phase, ServerConfig};
@@ -25,7 +25,7 @@ pub(crate) struct Authenticator {
     timer: Option<Instant>,
     state: State,
     retries_left: u32,
-    /// The Response that was passed on last, to know its copies by.
+    /// The Response or Change-Password that was passed on last, to know its copies by.
     response: Option<Response>,
     /// The verdict on it.
     verdict: Option<(u8, Vec<u8>)>,
@@ -35,6 +35,8 @@ pub(crate) struct Authenticator {
 enum State {
     /// A challenge is out.
     Asking,
+    /// The password has expired: a failure that asks for a new one is out.
+    Expired,
     /// A Response waits for its decision.
     Pending,
     /// The verdict is final.
@@ -42,7 +44,9 @@ enum State {
 }
 
 struct Response {
+    code: u8,
     identifier: u8,
+    /// Empty for a Change-Password.
     data: Vec<u8>,
 }
 
@@ -77,7 +81,7 @@ impl Authenticator {
             *to = *from;
         }
         chap.state = State::Pending;
-        chap.response = Some(Response { identifier, data: encode_value(value, name) });
+        chap.response = Some(Response { code: RESPONSE, identifier, data: encode_value(value, name) });
         shared.event(Event::Authenticate(AuthRequest { name: name.to_vec(), proof }));
         Some(chap)
     }
@@ -115,8 +119,16 @@ impl Authenticator {
     }
 
     pub(crate) fn receive(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
+        if self.is_copy(packet) {
+            // While the decision is awaited there is nothing to say; afterwards the verdict may have been lost.
+            if let Some((code, message)) = &self.verdict {
+                shared.send_cut(Protocol::CHAP, *code, packet.identifier, message);
+            }
+            return Step::Wait;
+        }
         match packet.code {
             RESPONSE => self.receive_response(packet, shared),
+            CHANGE_PASSWORD if self.flavour == Flavour::MsV2 => self.receive_new_password(packet, shared),
             CHALLENGE => {
                 shared.warn("CHAP: the peer challenges us, which LCP did not agree on");
                 Step::Wait
@@ -129,13 +141,6 @@ impl Authenticator {
     }
 
     fn receive_response(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
-        if self.is_copy(packet) {
-            // While the decision is awaited there is nothing to say; afterwards the verdict may have been lost.
-            if let Some((code, message)) = &self.verdict {
-                shared.send_cut(Protocol::CHAP, *code, packet.identifier, message);
-            }
-            return Step::Wait;
-        }
         if self.state != State::Asking || !self.fits(packet.identifier) {
             return Step::Wait;
         }
@@ -150,7 +155,8 @@ impl Authenticator {
         self.timer = None;
         self.verdict = None;
         self.state = State::Pending;
-        self.response = Some(Response { identifier: packet.identifier, data: packet.data.to_vec() });
+        let data = packet.data.to_vec();
+        self.response = Some(Response { code: RESPONSE, identifier: packet.identifier, data });
         if !is_fit_name(name) {
             shared.warn("CHAP: the user name is too long or has a NUL in it");
             return self.reject(b"Malformed user name", AUTHENTICATION_FAILURE, false, shared);
@@ -159,11 +165,32 @@ impl Authenticator {
         Step::Wait
     }
 
+    /// It carries no name: that of the Response counts.
+    fn receive_new_password(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
+        if self.state != State::Expired || !self.fits(packet.identifier) {
+            shared.warn("CHAP: a new password that was not asked for");
+            return Step::Wait;
+        }
+        let Some(proof) = password_change::proof(packet.identifier, self.challenge, packet.data) else {
+            shared.warn(format!("CHAP: a Change-Password of {} octets", packet.data.len()));
+            return Step::Wait;
+        };
+        let name = self.response.as_ref().and_then(|response| parse_value(&response.data));
+        let name = name.map(|(_, name)| name.to_vec()).unwrap_or_default();
+        self.verdict = None;
+        self.state = State::Pending;
+        let identifier = packet.identifier;
+        self.response = Some(Response { code: CHANGE_PASSWORD, identifier, data: Vec::new() });
+        shared.event(Event::Authenticate(AuthRequest { name, proof }));
+        Step::Wait
+    }
+
     /// The Response that we have had already. Once the verdict is final, another answer under the same identifier
     /// changes nothing any more and gets the same verdict.
     fn is_copy(&self, packet: Packet<'_>) -> bool {
         self.response.as_ref().is_some_and(|response| {
-            response.identifier == packet.identifier
+            response.code == packet.code
+                && response.identifier == packet.identifier
                 && (self.state != State::Asking || response.data == packet.data)
         })
     }
@@ -208,6 +235,26 @@ impl Authenticator {
         }
     }
 
+    /// A failure that asks for a new password, once: a new password that has expired again is refused.
+    pub(crate) fn ask_for_new_password(
+        &mut self,
+        message: &[u8],
+        challenge: Option<[u8; 16]>,
+        shared: &mut Shared,
+    ) -> Step {
+        let asked_before = self.response.as_ref().is_some_and(|response| response.code == CHANGE_PASSWORD);
+        if self.flavour != Flavour::MsV2 || asked_before {
+            return self.reject(message, AUTHENTICATION_FAILURE, false, shared);
+        }
+        self.challenge = challenge.unwrap_or_else(|| shared.entropy.array());
+        let text = mschap_error::encode(mschap_error::PASSWORD_EXPIRED, false, self.challenge(), message);
+        self.decide(FAILURE, text, shared);
+        // No timer here either: the user is thinking of a password.
+        self.state = State::Expired;
+        self.identifier = self.answered_identifier().wrapping_add(1);
+        Step::Wait
+    }
+
     fn decide(&mut self, code: u8, message: Vec<u8>, shared: &mut Shared) {
         shared.send_cut(Protocol::CHAP, code, self.answered_identifier(), &message);
         self.verdict = Some((code, message));
@@ -248,6 +295,7 @@ impl Authenticator {
         let (code, message) = self.verdict.as_ref()?;
         Some(Settled {
             protocol: Protocol::CHAP,
+            question: self.response.as_ref().map_or(RESPONSE, |response| response.code),
             identifier: self.answered_identifier(),
             code: *code,
             data: message.as_slice().into(),

@@ -10,8 +10,10 @@ use std::time::Instant;
 
 use tollgate_mschap::{Direction, nt_password_hash};
 
-use super::{CHALLENGE, FAILURE, Flavour, RESPONSE, SUCCESS, encode_value, md5_response, parse_value};
-use crate::auth::{Step, mschap_error, mschap_v1, mschap_v2};
+use super::{
+    CHALLENGE, CHANGE_PASSWORD, FAILURE, Flavour, RESPONSE, SUCCESS, encode_value, md5_response, parse_value,
+};
+use crate::auth::{Step, mschap_error, mschap_v1, mschap_v2, password_change};
 use crate::frame::{Packet, Protocol};
 use crate::shared::Shared;
 use crate::{ClientConfig, DownReason, Event, MppeStartKeys, Phase};
@@ -30,10 +32,14 @@ pub(crate) struct Supplicant {
     timer: Option<Instant>,
     /// A later challenge on the open link is answered without telling the owner each time.
     passed: bool,
+    /// The server has been sent the new password, which is the one that counts from then on.
+    renewed: bool,
 }
 
 /// A challenge and what we said to it.
 struct Answer {
+    /// RESPONSE or CHANGE_PASSWORD.
+    code: u8,
     identifier: u8,
     challenge: Vec<u8>,
     data: Vec<u8>,
@@ -54,7 +60,7 @@ enum Standing {
 
 impl Supplicant {
     pub(crate) fn new(flavour: Flavour, config: Arc<ClientConfig>) -> Self {
-        Self { flavour, config, answers: Vec::new(), attempt: 0, timer: None, passed: false }
+        Self { flavour, config, answers: Vec::new(), attempt: 0, timer: None, passed: false, renewed: false }
     }
 
     pub(crate) fn receive(&mut self, now: Instant, packet: Packet<'_>, shared: &mut Shared) -> Step {
@@ -65,7 +71,7 @@ impl Supplicant {
             }
             SUCCESS | FAILURE if self.judged(packet.identifier).is_none() => Step::Wait,
             SUCCESS => self.receive_success(packet, shared),
-            FAILURE => self.receive_failure(packet, shared),
+            FAILURE => self.receive_failure(now, packet, shared),
             code => {
                 shared.warn(format!("CHAP: code {code} from the server"));
                 Step::Wait
@@ -93,7 +99,7 @@ impl Supplicant {
             // The same answer again: with MS-CHAPv2 another one could not be proven by the same Success. And none to
             // a late copy of a challenge whose answer has been judged.
             if answer.standing == Standing::Open {
-                shared.send(Protocol::CHAP, RESPONSE, answer.identifier, &answer.data);
+                shared.send(Protocol::CHAP, answer.code, answer.identifier, &answer.data);
             }
             return;
         }
@@ -101,7 +107,11 @@ impl Supplicant {
             shared.warn(format!("CHAP: a Challenge of {} octets", challenge.len()));
             return;
         };
-        shared.send(Protocol::CHAP, RESPONSE, answer.identifier, &answer.data);
+        self.say(now, answer, shared);
+    }
+
+    fn say(&mut self, now: Instant, answer: Answer, shared: &mut Shared) {
+        shared.send(Protocol::CHAP, answer.code, answer.identifier, &answer.data);
         if self.answers.len() >= MOST_ANSWERS {
             self.answers.remove(0);
         }
@@ -110,31 +120,65 @@ impl Supplicant {
         self.timer = Some(now + shared.timers.interval(self.attempt));
     }
 
+    /// The password that counts.
+    fn password(&self) -> &[u8] {
+        match &self.config.new_password {
+            Some(new) if self.renewed => new,
+            Some(_) | None => &self.config.password,
+        }
+    }
+
     fn answer_to(&self, identifier: u8, challenge: &[u8], shared: &mut Shared) -> Option<Answer> {
         let config = &self.config;
         let mut exchange = None;
         let value = match self.flavour {
             Flavour::Md5 if challenge.is_empty() => return None,
-            Flavour::Md5 => md5_response(identifier, &config.password, challenge).to_vec(),
-            Flavour::MsV1 => mschap_v1::respond(&config.password, challenge.try_into().ok()?),
+            Flavour::Md5 => md5_response(identifier, self.password(), challenge).to_vec(),
+            Flavour::MsV1 => mschap_v1::respond(self.password(), challenge.try_into().ok()?),
             Flavour::MsV2 => {
                 let ours = shared.entropy.array();
                 let theirs = challenge.try_into().ok()?;
-                let made = mschap_v2::Exchange::new(&config.user, &config.password, theirs, ours);
+                let made = mschap_v2::Exchange::new(&config.user, self.password(), theirs, ours);
                 let value = made.value();
                 exchange = Some(made);
                 value
             }
         };
         let data = encode_value(&value, &config.user);
-        Some(Answer { identifier, challenge: challenge.to_vec(), data, exchange, standing: Standing::Open })
+        let (code, challenge) = (RESPONSE, challenge.to_vec());
+        Some(Answer { code, identifier, challenge, data, exchange, standing: Standing::Open })
+    }
+
+    /// The answer to a failure that asks for a new password (RFC 2759 7): where there is one, and not a second time.
+    fn new_password(
+        &self,
+        identifier: u8,
+        failure: &mschap_error::Failure,
+        shared: &mut Shared,
+    ) -> Option<Answer> {
+        let asked = self.flavour == Flavour::MsV2 && failure.code == Some(mschap_error::PASSWORD_EXPIRED);
+        let (Some(new), true) = (&self.config.new_password, asked && !self.renewed) else { return None };
+        let challenge = failure.challenge?;
+        let exchange = mschap_v2::Exchange::new(&self.config.user, new, challenge, shared.entropy.array());
+        let Some(data) = password_change::data(&exchange, self.password(), new, &mut shared.entropy) else {
+            shared.warn("CHAP: the new password is too long to be sent");
+            return None;
+        };
+        Some(Answer {
+            code: CHANGE_PASSWORD,
+            identifier: identifier.wrapping_add(1),
+            challenge: challenge.to_vec(),
+            data,
+            exchange: Some(exchange),
+            standing: Standing::Open,
+        })
     }
 
     fn repeat(&mut self, now: Instant, shared: &mut Shared) {
         self.attempt = self.attempt.saturating_add(1);
         self.timer = Some(now + shared.timers.interval(self.attempt));
         for answer in self.answers.iter().filter(|answer| answer.standing == Standing::Open) {
-            shared.send(Protocol::CHAP, RESPONSE, answer.identifier, &answer.data);
+            shared.send(Protocol::CHAP, answer.code, answer.identifier, &answer.data);
         }
     }
 
@@ -148,10 +192,12 @@ impl Supplicant {
     }
 
     fn receive_success(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
-        let exchange = self.judged(packet.identifier).and_then(|answer| answer.exchange.as_ref());
+        let judged = self.judged(packet.identifier);
+        let changed = judged.is_some_and(|answer| answer.code == CHANGE_PASSWORD);
+        let exchange = judged.and_then(|answer| answer.exchange.as_ref());
         let message = match (self.flavour, exchange) {
             (Flavour::MsV2, Some(exchange)) => {
-                if !exchange.is_proven_by(&self.config.user, &self.config.password, packet.data) {
+                if !exchange.is_proven_by(&self.config.user, self.password(), packet.data) {
                     return Step::Failed(DownReason::ServerUnproven);
                 }
                 mschap_v2::message_of(packet.data)
@@ -164,18 +210,30 @@ impl Supplicant {
             return Step::Wait;
         }
         self.passed = true;
+        if changed {
+            shared.event(Event::PasswordChanged);
+        }
         shared.event(Event::Authenticated { message });
         Step::Passed
     }
 
-    /// There is but one password, so that an invitation to try again is told and not taken up.
-    fn receive_failure(&mut self, packet: Packet<'_>, shared: &mut Shared) -> Step {
+    /// There is but one password, so that an invitation to try again is told and not taken up; there may be a new one,
+    /// for when it has expired.
+    fn receive_failure(&mut self, now: Instant, packet: Packet<'_>, shared: &mut Shared) -> Step {
         self.settle(packet.identifier, Standing::Over);
         let failure = match self.flavour {
-            Flavour::Md5 => mschap_error::Failure { code: None, retry: false, message: packet.data.to_vec() },
+            Flavour::Md5 => {
+                let message = packet.data.to_vec();
+                mschap_error::Failure { code: None, retry: false, challenge: None, message }
+            }
             Flavour::MsV1 | Flavour::MsV2 => mschap_error::decode(packet.data),
         };
-        let mschap_error::Failure { code, retry, message } = failure;
+        if let Some(answer) = self.new_password(packet.identifier, &failure, shared) {
+            self.renewed = true;
+            self.say(now, answer, shared);
+            return Step::Wait;
+        }
+        let mschap_error::Failure { code, retry, message, .. } = failure;
         shared.event(Event::AuthenticationFailed { message, code, retry });
         Step::Failed(DownReason::AuthenticationFailed)
     }
@@ -187,13 +245,13 @@ impl Supplicant {
         match self.flavour {
             Flavour::Md5 => None,
             Flavour::MsV1 => {
-                let nt = *nt_password_hash(&self.config.password).hash_again().as_bytes();
+                let nt = *nt_password_hash(self.password()).hash_again().as_bytes();
                 let challenge = answer.challenge.first_chunk().copied();
                 Some((MppeStartKeys::Symmetric { lm: [0; 8], nt }, challenge))
             }
             Flavour::MsV2 => {
                 let exchange = answer.exchange.as_ref()?;
-                Some((exchange.start_keys(&self.config.password, Direction::ClientToServer), None))
+                Some((exchange.start_keys(self.password(), Direction::ClientToServer), None))
             }
         }
     }

@@ -196,6 +196,7 @@ impl Authenticator {
         match self.state {
             State::Decided(code) => Some(Settled {
                 protocol: Protocol::EAP,
+                question: RESPONSE,
                 identifier: self.answered,
                 code,
                 data: Box::default(),

@@ -60,7 +60,7 @@ impl MsChapV2 {
         if self.exchange.as_ref().is_none_or(|(id, _)| *id != ms_id) {
             return EapReply::Discard;
         }
-        let mschap_error::Failure { code, retry, message } = mschap_error::decode(data);
+        let mschap_error::Failure { code, retry, message, .. } = mschap_error::decode(data);
         self.proven = None;
         self.refusal = Some(EapRefusal { code, retry, message });
         EapReply::Respond(vec![FAILURE])
