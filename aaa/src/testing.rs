@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use zeroize::Zeroizing;
 
 use crate::accounting::{AccountingError, Authentic, Record, RecordKind, Traffic};
 use crate::backend::{AuthRequest, Backend, Counters, Duty};
@@ -21,6 +22,8 @@ use crate::verdict::{Attributes, Challenge, Reject, RejectReason, Unavailable, V
 pub(crate) enum Act {
     Accept,
     Reject,
+    /// The password has expired.
+    Expired,
     Challenge,
     /// Wants another EAP response.
     Eap,
@@ -97,6 +100,7 @@ impl Backend for Scripted {
         match self.act() {
             Act::Accept => Verdict::Accept(Box::default()),
             Act::Reject => Verdict::Reject(Reject::new(RejectReason::ServerRejected)),
+            Act::Expired => Verdict::Reject(Reject::new(RejectReason::PasswordExpired)),
             Act::Challenge => Verdict::Challenge(Challenge {
                 state: vec![1],
                 message: "token".to_owned(),
@@ -133,7 +137,7 @@ impl Backend for Scripted {
                 Ok(())
             }
             Act::Reject => Err(AccountingError::Unsendable("too long".to_owned())),
-            Act::Challenge | Act::Eap => Err(AccountingError::Unsupported),
+            Act::Expired | Act::Challenge | Act::Eap => Err(AccountingError::Unsupported),
             Act::Silent => {
                 tokio::time::sleep(TIMEOUT).await;
                 Err(AccountingError::NoAnswer(self.name.to_owned()))
@@ -188,6 +192,19 @@ pub(crate) fn credentials(method: AuthMethod) -> Credentials {
         AuthMethod::Pap | AuthMethod::EapProxy | AuthMethod::SdiPasscode => {
             Credentials::Pap { password: Secret::from(b"secret".to_vec()) }
         }
+    }
+}
+
+/// A new password instead of an expired one.
+pub(crate) fn password_change() -> Credentials {
+    Credentials::PasswordChange {
+        identifier: 2,
+        authenticator_challenge: [7; 16],
+        encrypted_password: Box::new(Zeroizing::new([0; 516])),
+        encrypted_hash: [0; 16],
+        peer_challenge: [8; 16],
+        nt_response: [0; 24],
+        flags: [0; 2],
     }
 }
 

@@ -202,7 +202,20 @@ fn links() {
             &[&[choice], &response[..], &[9, 1], response].concat(),
         );
     }
+    let change: Vec<u8> = [5, 7, OWN]
+        .into_iter()
+        .chain([194; 3].into_iter().flat_map(|length| [&[length][..], &[7; 194]].concat()))
+        .collect();
+    let short = packet(7, OWN, &[7; 200]);
+    for (name, decision) in [("changed", 0), ("not-changed", 2), ("expired-again", 4)] {
+        let steps = [&microsoft[..], &[9, 4], &short, &change, &change, &[9, decision], &change];
+        write("ppp_chap", &format!("server-{name}"), &[&[2], &steps.concat()[..]].concat());
+    }
     let challenge = packet(1, 3, &[&[16], &[4; 16][..], b"lns"].concat());
+    let expired = packet(4, 3, b"E=648 R=0 C=00112233445566778899AABBCCDDEEFF V=3 M=old");
+    let unproven = packet(3, 4, b"S=0123456789ABCDEF0123456789ABCDEF01234567 M=hello");
+    let heard = [&challenge[..], &expired, &expired, &[WAIT], &unproven].concat();
+    write("ppp_chap", "client-expired", &[&[0x80], &heard[..]].concat());
     let failure = packet(4, 3, b"E=691 R=1 C=00112233445566778899AABBCCDDEEFF V=3 M=no");
     let success = packet(3, 3, b"S=0123456789ABCDEF0123456789ABCDEF01234567 M=hello");
     for (name, choice) in [("md5", 0x80 + 1), ("ms-v1", 0x80 + 2), ("ms-v2", 0x80)] {

@@ -76,6 +76,7 @@ impl Peer {
         let config = ClientConfig {
             user: b"alice".to_vec(),
             password: Zeroizing::new(b"open sesame".to_vec()),
+            new_password: Some(Zeroizing::new(b"shut sesame".to_vec())),
             methods: methods.to_vec(),
             request_nbns: true,
             ..ClientConfig::default()
@@ -204,7 +205,7 @@ impl Peer {
         if self.down || self.asked == 0 {
             return;
         }
-        let decision = match kind % 4 {
+        let decision = match kind % 5 {
             // Another round of EAP: whole Requests, and such as are none.
             _ if kind >= 0x10 => {
                 let data = [kind & 0x1F, 0, 1, 2, 3];
@@ -223,7 +224,11 @@ impl Peer {
             }
             1 => AuthDecision::Reject { message: b"no".to_vec(), code: 691, retry: true },
             2 => AuthDecision::Reject { message: vec![b'n'; 300], code: 647, retry: false },
-            _ => AuthDecision::Unavailable { message: b"nobody is there".to_vec() },
+            3 => AuthDecision::Unavailable { message: b"nobody is there".to_vec() },
+            _ => {
+                let challenge = (kind == 4).then_some([9; 16]);
+                AuthDecision::PasswordExpired { message: b"too old".to_vec(), challenge }
+            }
         };
         self.link.authenticated(self.now, decision);
         self.settle();
@@ -250,9 +255,15 @@ impl Peer {
                 _ => script.number(),
             });
             match step & 0x0F {
-                0..=5 => {
+                0..=4 => {
                     let (code, identifier) = (script.octet(), script.octet());
                     self.packet(protocol, code, identifier, script.string());
+                }
+                // Longer than one string can be, such as a Change-Password.
+                5 => {
+                    let (code, identifier) = (script.octet(), script.octet());
+                    let data = [script.string(), script.string(), script.string()].concat();
+                    self.packet(protocol, code, identifier, &data);
                 }
                 6 | 7 => self.grant(protocol),
                 8 => {
@@ -317,7 +328,8 @@ impl Peer {
                 }
                 Event::Down(_) => self.down = true,
                 Event::LcpOpened { peer_mru, .. } => assert!(peer_mru <= 1500),
-                Event::Authenticated { .. }
+                Event::PasswordChanged
+                | Event::Authenticated { .. }
                 | Event::AuthenticationFailed { .. }
                 | Event::Encrypted { .. }
                 | Event::Identification(_)

@@ -25,6 +25,13 @@ fn every_cell_of_the_matrix() {
 }
 
 #[test]
+fn radius_alone_changes_passwords() {
+    let changing: Vec<_> = ServerType::ALL.into_iter().filter(|kind| changes_passwords(*kind)).collect();
+    assert_eq!(changing, [Radius]);
+    assert!(changing.iter().all(|kind| allows(*kind, MsChapV2)), "no other method carries a new password");
+}
+
+#[test]
 fn a_refusal_names_the_cell() {
     let cell = |server_type, method| MatrixCell { server_type, method }.to_string();
     assert_eq!(cell(Local, Chap), "CHAP is not served by LOCAL (type matrix)");

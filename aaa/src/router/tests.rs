@@ -1,7 +1,7 @@
 use super::*;
 use crate::matrix::AuthMethod::{Chap, MsChapV1, MsChapV2, Pap};
 use crate::request::SessionContext;
-use crate::testing::{Act, Scripted, TIMEOUT, group, login};
+use crate::testing::{Act, Scripted, TIMEOUT, group, login, password_change};
 use crate::verdict::Unavailable;
 
 /// Two RADIUS servers, LOCAL, tunnel group `arrival` (delimiter `#`, strip-group) and `sales`.
@@ -12,6 +12,7 @@ struct World {
     fallback: bool,
     sales_methods: Vec<AuthMethod>,
     sales_on_local: bool,
+    password_management: bool,
 }
 
 impl World {
@@ -23,6 +24,7 @@ impl World {
             fallback: true,
             sales_methods: vec![MsChapV2, MsChapV1, Chap, Pap],
             sales_on_local: false,
+            password_management: false,
         }
     }
 
@@ -37,7 +39,7 @@ impl World {
             strip_realm: false,
             strip_group: true,
             strip_domain: false,
-            password_management: false,
+            password_management: self.password_management,
             second_factor: None,
             authorization_group: None,
             accounting_group: None,
@@ -296,4 +298,64 @@ async fn a_server_that_falls_silent_between_two_rounds_leaves_the_login_undecide
     let outcome = outcome.continuation.unwrap().resume(vec![2, 2, 0, 5, 4], &context).await;
     assert_eq!(words(&outcome), "first did not answer");
     assert_eq!((world.second.questions(), world.local.questions()), (0, 0), "nobody else could go on");
+}
+
+fn expired(first: Act) -> World {
+    World { password_management: true, ..World::new(first, Act::Accept, Act::Accept) }
+}
+
+fn new_password(name: &str, tunnel_group: &str) -> LoginRequest {
+    LoginRequest { credentials: password_change(), ..login(name, tunnel_group, MsChapV2) }
+}
+
+/// Whether the peer is asked for a new password.
+fn is_asked(outcome: &LoginOutcome) -> bool {
+    match &outcome.verdict {
+        Verdict::Reject(reject) => reject.password_change,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_password_is_asked_for_where_it_would_be_taken() {
+    let world = expired(Act::Expired);
+    let outcome = world.router().login(login("joe", "arrival", MsChapV2)).await;
+    assert_eq!((words(&outcome).as_str(), is_asked(&outcome)), ("password expired", true));
+    for method in [MsChapV1, Chap, Pap] {
+        assert!(!is_asked(&world.router().login(login("joe", "arrival", method)).await), "{method}");
+    }
+    let outcome = world.router().login(new_password("joe", "arrival")).await;
+    assert!(!is_asked(&outcome), "one that has expired at once is not asked for again");
+
+    assert!(!is_asked(&expired(Act::Reject).router().login(login("joe", "arrival", MsChapV2)).await));
+    let world = World { password_management: false, ..expired(Act::Expired) };
+    assert!(!is_asked(&world.router().login(login("joe", "arrival", MsChapV2)).await));
+    let local = Scripted::new("LOCAL", ServerType::Local, &[Act::Expired]);
+    let world = World { sales_on_local: true, local, ..expired(Act::Accept) };
+    assert!(!is_asked(&world.router().login(login("joe#sales", "arrival", MsChapV2)).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_password_goes_to_the_group_that_the_name_chose_and_to_no_other_kind() {
+    let world = expired(Act::Accept);
+    let outcome = world.router().login(new_password("joe#sales", "arrival")).await;
+    assert_eq!(words(&outcome), "accept");
+    assert_eq!((outcome.method, world.first.last()), (MsChapV2, ("sales".to_owned(), "joe".to_owned())));
+
+    let world = World { sales_on_local: true, ..expired(Act::Accept) };
+    let outcome = world.router().login(new_password("joe#sales", "arrival")).await;
+    let local = "the login cannot be sent to this server: LOCAL takes no new password from a client";
+    assert_eq!((words(&outcome).as_str(), world.local.questions()), (local, 0));
+    let outcome = world.router().login_through("LOCAL", new_password("joe", "arrival")).await;
+    assert_eq!((words(&outcome).as_str(), world.local.questions()), (local, 0));
+
+    let world = World { password_management: true, ..World::new(Act::Silent, Act::Silent, Act::Accept) };
+    let outcome = world.router().login(new_password("joe", "arrival")).await;
+    assert_eq!((words(&outcome).as_str(), world.local.questions()), (local, 0));
+    assert!(outcome.fell_back && outcome.refused_by_configuration);
+
+    let world = World { password_management: false, ..expired(Act::Accept) };
+    let outcome = world.router().login(new_password("joe", "arrival")).await;
+    assert!(words(&outcome).ends_with("tunnel group arrival has no password-management"));
+    assert_eq!(world.first.questions(), 0);
 }

@@ -292,7 +292,7 @@ impl Supplicant {
         match method {
             AuthProtocol::Pap => Some(Self::Pap(pap::Supplicant::start(config, now, shared))),
             AuthProtocol::ChapMd5 | AuthProtocol::MsChapV1 | AuthProtocol::MsChapV2 => {
-                Some(Self::Chap(chap::Supplicant::new(chap::Flavour::of(method)?, config)))
+                Some(Self::Chap(chap::Supplicant::new(chap::Flavour::of(method)?, config, shared)))
             }
             AuthProtocol::Eap => Some(Self::Eap(eap::Supplicant::new(config))),
         }

@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) framing: Framing,
     /// The peer's MRU, not cut to our own limit.
     pub(crate) peer_mru: u16,
+    /// Client: the server has taken the new password, which is the one that counts from then on.
+    pub(crate) password_changed: bool,
     notes: u8,
     frames: VecDeque<Vec<u8>>,
     events: VecDeque<Event>,
@@ -36,6 +38,7 @@ impl Shared {
             timers,
             framing: Framing::default(),
             peer_mru: DEFAULT_MRU,
+            password_changed: false,
             notes: 0,
             frames: VecDeque::new(),
             events: VecDeque::new(),

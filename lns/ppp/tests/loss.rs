@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{ALL, Pair, client_config, server_config};
+use common::{ALL, NEW_PASSWORD, Pair, client_config, server_config};
 use proptest::prelude::*;
 use tollgate_ppp::{AuthProtocol, CloseReason, DownReason, Event, Phase, ServerConfig};
 use zeroize::Zeroizing;
@@ -87,6 +87,32 @@ proptest! {
         pair.run_until_settled(LIMIT);
         prop_assert!(!pair.server.link.is_up() && pair.server.addresses().is_none());
         prop_assert!(!pair.client.link.is_up());
+    }
+
+    /// An expired password is changed once or not at all, and the client that is in knows it.
+    #[test]
+    fn an_expired_password_is_changed_in_any_weather(
+        fates in proptest::collection::vec(any::<u8>(), 0..60),
+        thinking in 0u64..3000,
+    ) {
+        let clear = fates.is_empty();
+        let mut client = client_config(&[AuthProtocol::MsChapV2]);
+        client.new_password = Some(Zeroizing::new(NEW_PASSWORD.into()));
+        let mut pair = Pair::new(server_config(&[AuthProtocol::MsChapV2]), client);
+        pair.weather.fates = fates;
+        pair.thinking = Duration::from_millis(thinking);
+        pair.expired = true;
+        pair.start();
+        pair.run_until_settled(LIMIT);
+        for end in [&pair.server, &pair.client] {
+            prop_assert!(end.link.is_up() || end.is_down(), "{:?}", end.events);
+        }
+        let told = pair.client.events.iter().any(|event| matches!(event, Event::PasswordChanged));
+        prop_assert!(!told || pair.password == NEW_PASSWORD);
+        prop_assert!(pair.both_up() || !clear, "{:?}", pair.client.events);
+        if pair.both_up() {
+            prop_assert!(told && !pair.expired);
+        }
     }
 
     /// Closing at any moment from either side ends both.

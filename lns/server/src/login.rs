@@ -372,3 +372,34 @@ fn success_message(method: AuthMethod, attributes: &Attributes) -> Option<Vec<u8
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tollgate_aaa::{MsChapError, RejectReason};
+
+    use super::*;
+
+    fn expired(error: MsChapError, password_change: bool) -> Decision {
+        let reject = Reject::new(RejectReason::PasswordExpired);
+        rejection(&Reject { ms_chap_error: Some(error), password_change, ..reject })
+    }
+
+    #[test]
+    fn an_expired_password_is_told_by_its_number_only_where_a_new_one_is_taken() {
+        let error = MsChapError::from_code(648, false);
+        let Decision::Reject { code, retry, message } = expired(error.clone(), false) else { panic!() };
+        assert_eq!((code, retry), (691, false));
+        assert_eq!(message, b"Login refused: the password has expired");
+        let Decision::PasswordExpired { challenge, .. } = expired(error, true) else { panic!() };
+        assert_eq!(challenge, None);
+    }
+
+    #[test]
+    fn the_servers_own_challenge_is_the_one_that_the_client_answers() {
+        for (octets, kept) in [(16, Some([9; 16])), (8, None)] {
+            let error = MsChapError { challenge: Some(vec![9; octets]), ..MsChapError::from_code(648, true) };
+            let Decision::PasswordExpired { challenge, .. } = expired(error, true) else { panic!() };
+            assert_eq!(challenge, kept);
+        }
+    }
+}

@@ -5,6 +5,7 @@ use radius::core::packet::Packet as Judge;
 use tollgate_aaa::AuthMethod;
 use tollgate_aaa::Secret;
 use tollgate_aaa::accounting::{Authentic, TerminateCause, Traffic};
+use zeroize::Zeroizing;
 
 use super::*;
 use crate::radius::packet::{Packet as Walked, finish_access_request};
@@ -124,6 +125,34 @@ fn ms_chap_responses_have_the_layout_of_rfc_2548() {
     let response = vendor(&packet, 311, 25).unwrap();
     assert_eq!((response.len(), &response[..2], &response[2..18]), (50, &[3, 0][..], &[2; 16][..]));
     assert_eq!((&response[18..26], &response[26..]), (&[0; 8][..], &[4; 24][..]));
+}
+
+#[test]
+fn a_new_password_has_the_layout_of_rfc_2548() {
+    let block: [u8; 516] = std::array::from_fn(|at| (at % 251) as u8);
+    let credentials = Credentials::PasswordChange {
+        identifier: 3,
+        authenticator_challenge: [1; 16],
+        encrypted_password: Box::new(Zeroizing::new(block)),
+        encrypted_hash: [5; 16],
+        peer_challenge: [2; 16],
+        nt_response: [4; 24],
+        flags: [0; 2],
+    };
+    let packet = build(&credentials, &context(), &Nas::default()).unwrap();
+    assert_eq!(vendor(&packet, 311, 11).unwrap(), [1; 16]);
+    let change = vendor(&packet, 311, 27).unwrap();
+    let expected = [&[7, 3][..], &[5; 16], &[2; 16], &[0; 8], &[4; 24], &[0; 2]].concat();
+    assert_eq!((change.len(), change), (68, expected));
+    assert_eq!(vendor(&packet, 311, 25), None, "no response besides");
+
+    let mut whole = Vec::new();
+    for (at, value) in values(&packet, 26).iter().filter(|value| value[4] == 6).enumerate() {
+        assert_eq!(value[..4], 311u32.to_be_bytes());
+        assert_eq!(value[6..10], [6, 3, 0, at as u8 + 1], "code, identifier, sequence number");
+        whole.extend_from_slice(&value[10..]);
+    }
+    assert_eq!(whole, block, "in three pieces, in order");
 }
 
 #[test]

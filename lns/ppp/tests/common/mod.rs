@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tollgate_mschap::{
-    Direction, NtHash, generate_authenticator_response, master_key, strip_domain, verify_nt_response_v1,
-    verify_nt_response_v2,
+    Direction, NtHash, generate_authenticator_response, master_key, strip_domain, verify_new_password,
+    verify_nt_response_v1, verify_nt_response_v2,
 };
 use tollgate_ppp::{
     AuthDecision, AuthProtocol, AuthRequest, ClientConfig, ClientEncryption, Encryption, Event, KeyStrength,
@@ -24,6 +24,8 @@ use eap_server::EapServer;
 
 pub const USER: &str = "alice";
 pub const PASSWORD: &str = "open sesame";
+/// What [`PASSWORD`] is changed to.
+pub const NEW_PASSWORD: &str = "shut sesame";
 pub const ALL: [AuthProtocol; 4] =
     [AuthProtocol::MsChapV2, AuthProtocol::MsChapV1, AuthProtocol::ChapMd5, AuthProtocol::Pap];
 
@@ -51,16 +53,21 @@ pub fn client_config(methods: &[AuthProtocol]) -> ClientConfig {
 
 /// What a backend that knows [`USER`] says to a request.
 pub fn decide(request: &AuthRequest) -> AuthDecision {
-    let hash = NtHash::from_password(PASSWORD);
+    decide_by(request, PASSWORD)
+}
+
+/// The same with this password.
+fn decide_by(request: &AuthRequest, password: &str) -> AuthDecision {
+    let mut hash = NtHash::from_password(password);
     let known = strip_domain(&request.name) == USER.as_bytes();
     let mut message = b"Welcome".to_vec();
     let right = match &request.proof {
-        Proof::Pap { password } => password.as_slice() == PASSWORD.as_bytes(),
+        Proof::Pap { password: sent } => sent.as_slice() == password.as_bytes(),
         Proof::Chap { identifier, challenge, response } => {
             use md5::Digest;
             let mut hasher = md5::Md5::new();
             hasher.update([*identifier]);
-            hasher.update(PASSWORD);
+            hasher.update(password);
             hasher.update(challenge);
             hasher.finalize().as_slice() == response
         }
@@ -68,23 +75,19 @@ pub fn decide(request: &AuthRequest) -> AuthDecision {
             *use_nt && verify_nt_response_v1(challenge, &hash, nt_response)
         }
         Proof::MsChapV2 { authenticator_challenge, peer_challenge, nt_response, .. } => {
-            let proof = generate_authenticator_response(
-                &hash,
-                nt_response,
-                peer_challenge,
-                authenticator_challenge,
-                USER.as_bytes(),
-            );
-            message = format!("{proof} M=Welcome").into_bytes();
-            verify_nt_response_v2(
-                authenticator_challenge,
-                peer_challenge,
-                USER.as_bytes(),
-                &hash,
-                nt_response,
-            )
+            proves_v2(&hash, authenticator_challenge, peer_challenge, nt_response, &mut message)
         }
-        Proof::PasswordChange { .. } => panic!("nobody asked for a new password"),
+        Proof::PasswordChange {
+            authenticator_challenge,
+            encrypted_password,
+            encrypted_hash,
+            peer_challenge,
+            nt_response,
+            ..
+        } => verify_new_password(encrypted_password, encrypted_hash, &hash).is_some_and(|new| {
+            hash = new;
+            proves_v2(&hash, authenticator_challenge, peer_challenge, nt_response, &mut message)
+        }),
         Proof::Eap { .. } => panic!("it takes an EapServer to decide this"),
     };
     if known && right {
@@ -92,6 +95,20 @@ pub fn decide(request: &AuthRequest) -> AuthDecision {
     } else {
         AuthDecision::Reject { message: b"Access denied".to_vec(), code: 691, retry: true }
     }
+}
+
+/// Whether a response is right; the message is the server's own proof then.
+fn proves_v2(
+    hash: &NtHash,
+    ours: &[u8; 16],
+    theirs: &[u8; 16],
+    response: &[u8; 24],
+    message: &mut Vec<u8>,
+) -> bool {
+    let user = USER.as_bytes();
+    let proof = generate_authenticator_response(hash, response, theirs, ours, user);
+    *message = format!("{proof} M=Welcome").into_bytes();
+    verify_nt_response_v2(ours, theirs, user, hash, response)
 }
 
 /// The server's keys of a login by MS-CHAPv2.
@@ -151,6 +168,9 @@ pub struct Pair {
     pub eap: EapServer,
     /// What the server wants encrypted.
     pub encryption: Option<ClientEncryption>,
+    /// The password that the backend knows, and whether it takes nothing but a new one.
+    pub password: &'static str,
+    pub expired: bool,
     /// What the network does to a frame on its way.
     pub change: fn(&mut [u8]),
     /// Frames that the network loses.
@@ -177,6 +197,8 @@ impl Pair {
             decisions: Vec::new(),
             eap: EapServer::default(),
             encryption: None,
+            password: PASSWORD,
+            expired: false,
             change: |_| (),
             lose: |_| false,
             frames: 0,
@@ -225,8 +247,19 @@ impl Pair {
                     assert!(!to_server, "only a server asks for a decision");
                     let (mut decision, keys) = match &request.proof {
                         Proof::Eap { .. } => (self.eap.decide(request), self.eap.keys.clone()),
-                        proof => (decide(request), keys_of(proof)),
+                        proof => (decide_by(request, self.password), keys_of(proof)),
                     };
+                    match (&request.proof, &decision) {
+                        (Proof::PasswordChange { .. }, AuthDecision::Accept { .. }) => {
+                            self.password = NEW_PASSWORD;
+                            self.expired = false;
+                        }
+                        (_, AuthDecision::Accept { .. }) if self.expired => {
+                            let message = b"Too old".to_vec();
+                            decision = AuthDecision::PasswordExpired { message, challenge: None };
+                        }
+                        _ => {}
+                    }
                     if let (AuthDecision::Accept { encryption, .. }, Some(wanted), Some(keys)) =
                         (&mut decision, self.encryption, keys)
                     {

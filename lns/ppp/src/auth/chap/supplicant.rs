@@ -32,7 +32,7 @@ pub(crate) struct Supplicant {
     timer: Option<Instant>,
     /// A later challenge on the open link is answered without telling the owner each time.
     passed: bool,
-    /// The server has been sent the new password, which is the one that counts from then on.
+    /// The server has been sent the new password, now or before the link was negotiated anew.
     renewed: bool,
 }
 
@@ -59,8 +59,9 @@ enum Standing {
 }
 
 impl Supplicant {
-    pub(crate) fn new(flavour: Flavour, config: Arc<ClientConfig>) -> Self {
-        Self { flavour, config, answers: Vec::new(), attempt: 0, timer: None, passed: false, renewed: false }
+    pub(crate) fn new(flavour: Flavour, config: Arc<ClientConfig>, shared: &Shared) -> Self {
+        let renewed = shared.password_changed;
+        Self { flavour, config, answers: Vec::new(), attempt: 0, timer: None, passed: false, renewed }
     }
 
     pub(crate) fn receive(&mut self, now: Instant, packet: Packet<'_>, shared: &mut Shared) -> Step {
@@ -211,6 +212,7 @@ impl Supplicant {
         }
         self.passed = true;
         if changed {
+            shared.password_changed = true;
             shared.event(Event::PasswordChanged);
         }
         shared.event(Event::Authenticated { message });
