@@ -3,6 +3,7 @@
 
 pub mod capture;
 pub mod client;
+pub mod front;
 pub mod gateway;
 pub mod guest;
 pub mod namespace;
@@ -17,6 +18,7 @@ pub mod servers;
 pub mod softether;
 pub mod tollgate;
 pub mod transfer;
+pub mod types;
 pub mod vpn;
 
 pub use namespace::Namespace;

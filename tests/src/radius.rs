@@ -7,7 +7,7 @@ mod freeradius;
 #[path = "../../backends/tests/support/radclient.rs"]
 mod radclient;
 
-pub use freeradius::{Eap, FreeRadius, Options, free_ports};
+pub use freeradius::{Eap, FreeRadius, Options, RadSec, Transport, free_ports};
 pub use radclient::radclient;
 
 use crate::wait_until;

@@ -107,6 +107,11 @@ impl SecurId {
         format!("https://{}/mfa/v1_1", self.address)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// PEM certificate of the authority that signed the server's.
     pub fn ca(&self) -> PathBuf {
         self.folder.join("ca.pem")

@@ -1,6 +1,7 @@
 """A TACACS+ server on scapy's packets, for tests: tacacs_server.py SETTINGS
 
-SETTINGS is JSON: key, users (name to password), single_connect, tls (ca, certificate, key), authorization (arguments),
+SETTINGS is JSON: key, users (name to password), refused (name to the words of a FAIL that the right password gets),
+unauthorized (names that get no PPP), single_connect, tls (ca, certificate, key), authorization (arguments),
 authorization_status, and behaviour, the name of something that the server does wrong. It prints the port it listens
 on, then a line of JSON for every packet it gets; it ends with its standard input.
 """
@@ -123,6 +124,8 @@ def authenticate(body, session):
         password = SETTINGS["users"].get(user)
         right = password is not None and proves(start, password.encode())
         status, message = (1, b"welcome") if right else (2, b"go\r\naway")
+        if right and user in SETTINGS.get("refused", {}):
+            status, message = 2, SETTINGS["refused"][user].encode()
     return bytes(tacacs.TacacsAuthenticationReply(status=status, server_msg=message, data=data))
 
 
@@ -141,6 +144,8 @@ def authorize(body):
          "service": request.authen_service, "user": request.user.decode(), "arguments": arguments(request)})
     given = [argument.encode() for argument in SETTINGS.get("authorization", [])]
     status = SETTINGS.get("authorization_status", 1)
+    if request.user.decode() in SETTINGS.get("unauthorized", []):
+        status = 16
     message = b"" if status < 3 else b"not for you"
     reply = tacacs.TacacsAuthorizationReply(status=status, server_msg=message,
                                             arg_len_list=[len(argument) for argument in given])
