@@ -169,6 +169,10 @@ impl KerberosBackend {
         let (Ok(name), Ok(_)) = (std::str::from_utf8(name), std::str::from_utf8(password)) else {
             return Err(RejectReason::CannotBeSent("the name or the password is not UTF-8".to_owned()).into());
         };
+        if password.contains(&0) {
+            // The key of an HMAC is padded with NUL: a password and the same with a NUL behind it make one key.
+            return Err(RejectReason::CannotBeSent("the password holds a NUL".to_owned()).into());
+        }
         let user = self.user(name);
         let deadline = Instant::now() + self.settings.timeout;
         let _place =

@@ -141,6 +141,10 @@ impl TacacsBackend {
             (_, []) => return Ok(cannot_be_sent("the user name is empty")),
             (authen_type, name) => caller.who(authen_type, name),
         };
+        if matches!(request.credentials, Credentials::Pap { password } if password.contains(&0)) {
+            let why = "the password holds a NUL, and a server may check no more than what stands before it";
+            return Ok(cannot_be_sent(why));
+        }
         let body = match start_data(request.credentials).map(|data| who.start(&data)) {
             Some(Ok(body)) => body,
             Some(Err(long)) => return Ok(cannot_be_sent(&long.to_string())),

@@ -313,6 +313,12 @@ async fn long_and_empty_passwords_arrive() {
         reject.reason.to_string(),
         "the login cannot be sent to this server: the password has more than 128 octets"
     );
+    // The server would look at `x` alone, and say yes.
+    for password in ["x\0", "x\0y"] {
+        let verdict = ask(&backend, "empty", &credentials(AuthMethod::Pap, "empty", password)).await;
+        let Verdict::Reject(reject) = verdict else { panic!("{verdict:?}") };
+        assert!(reject.reason.to_string().contains("the password holds a NUL"), "{reject:?}");
+    }
 }
 
 #[tokio::test]

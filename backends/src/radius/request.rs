@@ -30,6 +30,9 @@ pub enum Unsendable {
     /// RFC 2865 section 5.2.
     #[error("the password has more than 128 octets")]
     LongPassword,
+    /// RFC 2865 section 5.2 pads with NUL: what stands behind one may not be looked at.
+    #[error("the password holds a NUL, and a server may check no more than what stands before it")]
+    NulInPassword,
     /// RFC 2865 section 5.40.
     #[error("the CHAP challenge has more than 253 octets")]
     LongChallenge,
@@ -62,6 +65,9 @@ pub fn access_request(
         Credentials::Pap { password } => {
             if password.len() > MAX_PASSWORD {
                 return Err(Unsendable::LongPassword);
+            }
+            if password.contains(&0) {
+                return Err(Unsendable::NulInPassword);
             }
             let hidden = key.hide_password(password, authenticator);
             packet.add(AVP::from_bytes(rfc2865::USER_PASSWORD_TYPE, &hidden));

@@ -73,6 +73,7 @@ async fn what_the_protocol_cannot_carry_is_refused_without_a_question() {
     let server = Server::start();
     let backend = backend(&server);
     cannot_be_sent(ask(&backend, USER, &pap(&"p".repeat(256))).await, "password");
+    cannot_be_sent(ask(&backend, USER, &pap(&format!("{PASSWORD}\0"))).await, "NUL");
     cannot_be_sent(ask(&backend, &"u".repeat(256), &pap(PASSWORD)).await, "user name");
     cannot_be_sent(ask(&backend, "", &pap(PASSWORD)).await, "user name");
     let eap = Credentials::Eap { message: vec![2, 1, 0, 5, 1], state: Vec::new() };
