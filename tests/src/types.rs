@@ -186,6 +186,14 @@ impl Group {
         self
     }
 
+    /// Gives the server so many seconds.
+    pub fn timeout(self, seconds: u64) -> Self {
+        let retries = self.host.contains_key("authentication-port");
+        let words = self.host("timeout", seconds);
+        // It may not be longer, and is 2 unless told.
+        if retries { words.host("retry-interval", seconds.min(2)) } else { words }
+    }
+
     /// Leaves a word of the host out.
     pub fn without(mut self, key: &str) -> Self {
         self.host.remove(key);

@@ -1,8 +1,16 @@
 //! The same login through every type of server, each the real one, by changing one line of the configuration; and every
 //! cell of the type matrix.
 
+#[path = "types/factors.rs"]
+mod factors;
 #[path = "types/outages.rs"]
 mod outages;
+#[path = "types/passwords.rs"]
+mod passwords;
+#[path = "types/reload.rs"]
+mod reload;
+#[path = "types/site.rs"]
+mod site;
 #[path = "types/verdicts.rs"]
 mod verdicts;
 

@@ -61,6 +61,8 @@ pub struct SecurId {
 
 struct State {
     mood: Mutex<Mood>,
+    /// Passcodes of users whose token shows another than [`PASSCODE`].
+    passcodes: Mutex<HashMap<String, String>>,
     /// Attempts by their numbers: user, method wanted, number of our last message.
     attempts: Mutex<HashMap<String, (String, &'static str, String)>>,
     connections: AtomicUsize,
@@ -86,6 +88,7 @@ impl SecurId {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             mood: Mutex::new(Mood::Good),
+            passcodes: Mutex::default(),
             attempts: Mutex::default(),
             connections: AtomicUsize::new(0),
             questions: AtomicUsize::new(0),
@@ -115,6 +118,11 @@ impl SecurId {
     /// PEM certificate of the authority that signed the server's.
     pub fn ca(&self) -> PathBuf {
         self.folder.join("ca.pem")
+    }
+
+    /// What the token of a user shows from now on.
+    pub fn set_passcode(&self, user: &str, passcode: &str) {
+        self.state.passcodes.lock().unwrap().insert(user.to_owned(), passcode.to_owned());
     }
 
     /// How it behaves from now on.
@@ -226,7 +234,10 @@ fn decide(state: &State, path: &str, body: &[u8], mood: Mood) -> Option<Value> {
     };
     assert_eq!(method, wanted, "it answers what was asked");
     let right = match method {
-        "SECURID" => value == PASSCODE && !user.starts_with("unknown"),
+        "SECURID" => {
+            let passcodes = state.passcodes.lock().unwrap();
+            value == passcodes.get(&user).map_or(PASSCODE, String::as_str) && !user.starts_with("unknown")
+        }
         "SECURID_NEXT_TOKENCODE" => value == NEXT_TOKENCODE,
         "SECURID_NEWPIN" => (4..=8).contains(&value.len()) && value.bytes().all(|c| c.is_ascii_digit()),
         _ => false,
