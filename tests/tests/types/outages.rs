@@ -12,6 +12,7 @@ use tollgate_tests::front::Way;
 use tollgate_tests::pki::Authority;
 use tollgate_tests::radius::{FreeRadius, Options, RadSec, Transport};
 use tollgate_tests::servers::samba::REALM;
+use tollgate_tests::tollgate::text;
 use tollgate_tests::types::{self, Lab, PASSWORD, REMOTE, SERVICE};
 use tollgate_tests::{Server, wait_until};
 
@@ -132,6 +133,8 @@ fn a_server_that_comes_back_is_greeted_by_one_login_and_not_by_all() {
         thread::scope(|scope| {
             let probe = scope.spawn(|| comes_in(server, &safe, PASSWORD));
             wait_until("the server is probed", Duration::from_secs(5), || site.state(group) == "probing");
+            let (shown, _) = text(&server.run(&["show", "aaa"], ""));
+            assert!(shown.lines().any(|line| line.contains("state") && line.contains("probing")), "{shown}");
             let burst: Vec<_> = (0..4).map(|_| scope.spawn(|| comes_in(server, &safe, PASSWORD))).collect();
             burst.into_iter().for_each(|login| login.join().expect("see above"));
             assert!(!probe.is_finished(), "{group}: LOCAL decided the others at once");
