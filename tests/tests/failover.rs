@@ -121,7 +121,11 @@ fn local_users_get_in_when_every_server_dies_in_a_storm() {
         let (said, code) = text(&server.dial("jdoe", method, "j!doe1", &["--ping", "1"]));
         assert_eq!(code, 0, "{method}: {said}");
     }
-    assert_eq!(server.process().lines_with("server marked failed").len(), 2);
+    // On a busy machine one may have been marked failed before and active again.
+    let aaa = corp(&server);
+    let states = [0, 1].map(|index| &aaa["servers"][index]["state"]);
+    assert_eq!(states, ["failed", "failed"], "{aaa:#}");
+    assert!(server.process().lines_with("server marked failed").len() >= 2);
     let (said, code) = text(&server.dial("jdoe", "chap", "j!doe1", &[]));
     assert_eq!(code, 1);
     assert!(said.contains("CHAP is not served by LOCAL (type matrix)"), "{said}");
