@@ -269,7 +269,7 @@ fn a_wrong_password_is_a_no_by_every_method_and_local_is_not_asked() {
     }
     for (user, reason, words) in [
         ("mslocked", "account disabled", "(error 647)"),
-        ("msexpired", "password expired", "the password has expired (error 691)"),
+        ("msexpired", "password expired", "expired (error 691)"),
     ] {
         for method in ["ms-chap-v1", "ms-chap-v2"] {
             let (said, line) = refused(&mut server, user, method, samba::PASSWORD);
