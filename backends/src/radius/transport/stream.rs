@@ -26,7 +26,7 @@ use table::IDENTIFIERS;
 use ways::{MOST, Next, Ways};
 
 /// How often one question is asked at most, each time on another stream: it may be what ends them.
-const MOST_TIMES: u32 = 3;
+const MOST_TIMES: u32 = 5;
 /// Streams that stand at most, with those that only finish what is under way.
 const MOST_OPEN: usize = 2 * MOST;
 
