@@ -1,6 +1,8 @@
 //! Kerberos logins against real MIT KDCs, and against what is none.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/asking.rs"]
+mod asking;
 #[path = "support/kdc.rs"]
 mod kdc;
 
@@ -9,12 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use asking::{accepted, ask, silent};
 use kdc::{ETYPES, Kdc, Options, PASSWORD, REALM};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
-use tollgate_aaa::{
-    AuthRequest, Backend, Credentials, Layer, RejectReason, Secret, SessionContext, Unavailable, Verdict,
-};
+use tollgate_aaa::{AuthRequest, Backend, Credentials, Layer, RejectReason, SessionContext, Verdict};
 use tollgate_backends::kerberos::{KerberosBackend, KerberosError, KerberosSettings, Transport};
 use tollgate_backends::net::Endpoint;
 
@@ -47,35 +48,10 @@ fn with_keytab(port: u16, keytab: PathBuf) -> Arc<KerberosBackend> {
     KerberosBackend::new(KerberosSettings { keytab: Some(keytab), ..settings(port) }).unwrap()
 }
 
-async fn ask(backend: &KerberosBackend, name: &str, password: &[u8]) -> Verdict {
-    let credentials = Credentials::Pap { password: Secret::from(password) };
-    let context = SessionContext::default();
-    let request = AuthRequest {
-        name: name.as_bytes(),
-        typed_name: name.as_bytes(),
-        credentials: &credentials,
-        tunnel_group: "DefaultRAGroup",
-        context: &context,
-    };
-    backend.authenticate(&request).await
-}
-
-#[track_caller]
-fn accepted(verdict: &Verdict) {
-    assert!(matches!(verdict, Verdict::Accept(_)), "{verdict:?}");
-}
-
 #[track_caller]
 fn refused(verdict: &Verdict, reason: &RejectReason) {
     let Verdict::Reject(reject) = verdict else { panic!("{verdict:?}") };
     assert_eq!(reject.reason, *reason);
-}
-
-#[track_caller]
-fn silent(verdict: Verdict, layer: Layer, words: &str) {
-    let Verdict::Unavailable(Unavailable { layer: at, why }) = verdict else { panic!("{verdict:?}") };
-    assert_eq!(at, layer, "{why}");
-    assert!(why.contains(words), "{why}");
 }
 
 #[tokio::test]
@@ -97,7 +73,7 @@ async fn without_a_keytab_only_who_says_so_is_served() {
         KerberosBackend::new(KerberosSettings { insecure_without_keytab, ..settings(1) })
     };
     assert!(matches!(without(false), Err(KerberosError::NoKeytab(_))));
-    silent(ask(&without(true).unwrap(), "joe", b"password").await, Layer::Connection, "refused");
+    silent(&ask(&without(true).unwrap(), "joe", b"password").await, Layer::Connection, "refused");
 }
 
 #[tokio::test]
@@ -211,10 +187,10 @@ async fn a_kdc_that_does_not_know_our_key_is_not_believed() {
     let fake = Kdc::start(&Options::default());
     fake.add_user("joe", "its own", &[]);
     let fooled = with_keytab(fake.port, keytab);
-    silent(ask(&fooled, "joe", b"its own").await, Layer::Secret, "does not know the keytab's principal");
+    silent(&ask(&fooled, "joe", b"its own").await, Layer::Secret, "does not know the keytab's principal");
     fake.add_service(SERVICE, "aes256-cts-hmac-sha1-96:normal");
     let verdict = ask(&fooled, "joe", b"its own").await;
-    silent(verdict, Layer::Secret, "does not decrypt with the keytab's key");
+    silent(&verdict, Layer::Secret, "does not decrypt with the keytab's key");
     assert_eq!(fooled.counters().bad_authenticators.load(Ordering::Relaxed), 1);
     // Only who has no keytab believes it.
     let trusting = KerberosSettings { insecure_without_keytab: true, ..settings(fake.port) };
@@ -231,7 +207,7 @@ async fn a_keytab_must_be_ours_and_of_today() {
     std::fs::rename(&old, &kept).unwrap();
     kdc.admin(&["cpw", "-randkey", SERVICE]);
     silent(
-        ask(&with_keytab(kdc.port, kept), "joe", PASSWORD.as_bytes()).await,
+        &ask(&with_keytab(kdc.port, kept), "joe", PASSWORD.as_bytes()).await,
         Layer::Secret,
         "does not decrypt with the keytab's key",
     );
@@ -263,7 +239,7 @@ async fn a_key_of_our_service_that_the_keytab_lacks_is_named() {
     std::fs::rename(&keytab, &kept).unwrap();
     kdc.admin(&["cpw", "-randkey", "-e", "aes256-cts-hmac-sha1-96:normal", SERVICE]);
     let verdict = ask(&with_keytab(kdc.port, kept), "joe", PASSWORD.as_bytes()).await;
-    silent(verdict, Layer::Secret, "no key for a ticket to vpn/gate.example.test@EXAMPLE.TEST");
+    silent(&verdict, Layer::Secret, "no key for a ticket to vpn/gate.example.test@EXAMPLE.TEST");
 }
 
 #[tokio::test]
@@ -275,7 +251,7 @@ async fn a_realm_that_the_kdc_does_not_serve_is_named() {
     match verdict {
         // MIT's KDC looks for the user first.
         Verdict::Reject(reject) => assert_eq!(reject.reason, RejectReason::UnknownUser),
-        other => silent(other, Layer::Secret, "kerberos-realm"),
+        other => silent(&other, Layer::Secret, "kerberos-realm"),
     }
 }
 
@@ -341,18 +317,18 @@ async fn silence_ends_with_the_timeout() {
     let udp = UdpSocket::bind(("127.0.0.1", port)).await.unwrap();
     let backend = hasty(port);
     let begun = Instant::now();
-    silent(ask(&backend, "joe", b"password").await, Layer::Connection, "did not answer over UDP");
+    silent(&ask(&backend, "joe", b"password").await, Layer::Connection, "did not answer over UDP");
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     assert_eq!(backend.counters().retransmissions.load(Ordering::Relaxed), 1);
     drop((tcp, udp));
-    silent(ask(&backend, "joe", b"password").await, Layer::Connection, "refused");
+    silent(&ask(&backend, "joe", b"password").await, Layer::Connection, "refused");
     let nowhere = KerberosSettings {
         endpoint: Endpoint { host: "kdc.invalid".to_owned(), port: 88 },
         insecure_without_keytab: true,
         ..settings(88)
     };
     let backend = KerberosBackend::new(nowhere).unwrap();
-    silent(ask(&backend, "joe", b"password").await, Layer::NameResolution, "kdc.invalid");
+    silent(&ask(&backend, "joe", b"password").await, Layer::NameResolution, "kdc.invalid");
 }
 
 #[tokio::test]
@@ -378,7 +354,7 @@ async fn what_is_no_kerberos_is_passed_over_by_udp_and_named_by_tcp() {
     });
     let backend = hasty(port);
     for words in ["too long", "without a version", "ended the connection", "ended the connection"] {
-        silent(ask(&backend, "joe", b"password").await, Layer::Protocol, words);
+        silent(&ask(&backend, "joe", b"password").await, Layer::Protocol, words);
     }
     assert!(backend.counters().malformed.load(Ordering::Relaxed) >= 4);
 }

@@ -1,16 +1,17 @@
 //! Kerberos logins against a domain controller (Samba).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/asking.rs"]
+mod asking;
 #[path = "support/samba.rs"]
 mod samba;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use asking::{accepted, ask};
 use samba::{PASSWORD, REALM, Samba, USERS};
-use tollgate_aaa::{
-    AuthRequest, Backend, Credentials, Layer, RejectReason, Secret, SessionContext, Unavailable, Verdict,
-};
+use tollgate_aaa::{Layer, RejectReason, Unavailable, Verdict};
 use tollgate_backends::kerberos::{KerberosBackend, KerberosSettings, Transport};
 use tollgate_backends::net::Endpoint;
 
@@ -36,24 +37,6 @@ fn backend(samba: &Samba, transport: Transport) -> Arc<KerberosBackend> {
         transport,
     })
     .unwrap()
-}
-
-async fn ask(backend: &KerberosBackend, name: &str, password: &[u8]) -> Verdict {
-    let credentials = Credentials::Pap { password: Secret::from(password) };
-    let context = SessionContext::default();
-    let request = AuthRequest {
-        name: name.as_bytes(),
-        typed_name: name.as_bytes(),
-        credentials: &credentials,
-        tunnel_group: "DefaultRAGroup",
-        context: &context,
-    };
-    backend.authenticate(&request).await
-}
-
-#[track_caller]
-fn accepted(verdict: &Verdict) {
-    assert!(matches!(verdict, Verdict::Accept(_)), "{verdict:?}");
 }
 
 #[tokio::test]

@@ -1,18 +1,19 @@
 //! NT logins against a real domain controller (Samba), and against what is none.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/asking.rs"]
+mod asking;
 #[path = "support/samba.rs"]
 mod samba;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use asking::{accepted, ask, silent};
 use samba::{DOMAIN, PASSWORD, Samba};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tollgate_aaa::{
-    AuthRequest, Backend, Credentials, Layer, RejectReason, Secret, SessionContext, Unavailable, Verdict,
-};
+use tollgate_aaa::{Backend, Layer, RejectReason, Verdict};
 use tollgate_backends::net::Endpoint;
 use tollgate_backends::nt::{NtBackend, NtSettings};
 
@@ -25,39 +26,14 @@ fn settings(host: impl ToString, port: u16) -> NtSettings {
     }
 }
 
-async fn ask(backend: &NtBackend, name: &str, password: &[u8]) -> Verdict {
-    let credentials = Credentials::Pap { password: Secret::from(password) };
-    let context = SessionContext::default();
-    let request = AuthRequest {
-        name: name.as_bytes(),
-        typed_name: name.as_bytes(),
-        credentials: &credentials,
-        tunnel_group: "DefaultRAGroup",
-        context: &context,
-    };
-    backend.authenticate(&request).await
-}
-
 fn controller() -> Arc<NtBackend> {
     NtBackend::new(settings(Samba::shared().address(), 445)).unwrap()
-}
-
-#[track_caller]
-fn accepted(verdict: &Verdict) {
-    assert!(matches!(verdict, Verdict::Accept(_)), "{verdict:?}");
 }
 
 #[track_caller]
 fn refused(verdict: &Verdict, reasons: &[RejectReason]) {
     let Verdict::Reject(reject) = verdict else { panic!("{verdict:?}") };
     assert!(reasons.contains(&reject.reason), "{reject:?}");
-}
-
-#[track_caller]
-fn silent(verdict: Verdict, layer: Layer, words: &str) {
-    let Verdict::Unavailable(Unavailable { layer: at, why }) = verdict else { panic!("{verdict:?}") };
-    assert_eq!(at, layer, "{why}");
-    assert!(why.contains(words), "{why}");
 }
 
 #[tokio::test]
@@ -120,7 +96,7 @@ async fn the_controller_must_be_the_one_that_is_named() {
         |name: &str| NtSettings { domain_controller: Some(name.to_owned()), ..settings(address, 445) };
     accepted(&ask(&NtBackend::new(named("dc1")).unwrap(), "alice", PASSWORD.as_bytes()).await);
     let other = NtBackend::new(named("dc2")).unwrap();
-    silent(ask(&other, "alice", PASSWORD.as_bytes()).await, Layer::Secret, "answers as \"DC1\"");
+    silent(&ask(&other, "alice", PASSWORD.as_bytes()).await, Layer::Secret, "answers as \"DC1\"");
 }
 
 #[tokio::test]
@@ -202,7 +178,7 @@ async fn a_yes_that_nobody_signed_lets_nobody_in() {
     })
     .await;
     let backend = NtBackend::new(settings("127.0.0.1", port)).unwrap();
-    silent(ask(&backend, "alice", b"anything").await, Layer::Secret, "not signed");
+    silent(&ask(&backend, "alice", b"anything").await, Layer::Secret, "not signed");
     assert_eq!(backend.counters().values().bad_authenticators, 1);
 }
 
@@ -232,7 +208,7 @@ async fn what_is_no_smb_is_no_answer() {
     ];
     for (answer, words) in cases {
         let backend = NtBackend::new(settings("127.0.0.1", impostor(answer).await)).unwrap();
-        silent(ask(&backend, "alice", b"password").await, Layer::Protocol, words);
+        silent(&ask(&backend, "alice", b"password").await, Layer::Protocol, words);
     }
 }
 
@@ -241,12 +217,16 @@ async fn a_controller_that_is_down_slow_or_endless_is_told_from_one_that_refuses
     let quick = |port| NtSettings { timeout: Duration::from_secs(1), ..settings("127.0.0.1", port) };
     let down = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
     let backend = NtBackend::new(quick(down)).unwrap();
-    silent(ask(&backend, "alice", b"password").await, Layer::Connection, "cannot connect");
+    silent(&ask(&backend, "alice", b"password").await, Layer::Connection, "cannot connect");
 
     let mute = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let backend = NtBackend::new(quick(mute.local_addr().unwrap().port())).unwrap();
     let begun = Instant::now();
-    silent(ask(&backend, "alice", b"password").await, Layer::Connection, "did not answer within the timeout");
+    silent(
+        &ask(&backend, "alice", b"password").await,
+        Layer::Connection,
+        "did not answer within the timeout",
+    );
     assert!(begun.elapsed() < Duration::from_secs(3));
 
     // "Not yet", for ever.
@@ -256,8 +236,8 @@ async fn a_controller_that_is_down_slow_or_endless_is_told_from_one_that_refuses
     })
     .await;
     let backend = NtBackend::new(quick(endless)).unwrap();
-    silent(ask(&backend, "alice", b"password").await, Layer::Protocol, "no SMB 2");
+    silent(&ask(&backend, "alice", b"password").await, Layer::Protocol, "no SMB 2");
 
     let backend = NtBackend::new(settings("no-such-host.invalid", 445)).unwrap();
-    silent(ask(&backend, "alice", b"password").await, Layer::NameResolution, "was not resolved");
+    silent(&ask(&backend, "alice", b"password").await, Layer::NameResolution, "was not resolved");
 }

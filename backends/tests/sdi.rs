@@ -1,6 +1,8 @@
 //! Passcodes against a stand-in for RSA Authentication Manager that follows the published API.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/asking.rs"]
+mod asking;
 #[path = "support/securid.rs"]
 mod securid;
 
@@ -8,10 +10,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use asking::{accepted, ask};
 use securid::{CLIENT_ID, CLIENT_KEY, HOST_NAME, Mood, NEXT_TOKENCODE, PASSCODE, SecurId};
-use tollgate_aaa::{
-    AuthRequest, Backend, Credentials, Layer, RejectReason, Secret, SessionContext, Unavailable, Verdict,
-};
+use tollgate_aaa::{Layer, RejectReason, Secret, Unavailable, Verdict};
 use tollgate_backends::sdi::{SdiBackend, SdiError, SdiSettings};
 use tollgate_backends::tls::TlsSettings;
 
@@ -24,24 +25,6 @@ fn settings(server: &SecurId) -> SdiSettings {
         timeout: Duration::from_secs(5),
         challenge_lifetime: Duration::from_secs(120),
     }
-}
-
-async fn ask(backend: &SdiBackend, name: &str, passcode: &str) -> Verdict {
-    let credentials = Credentials::Pap { password: Secret::from(passcode.to_owned()) };
-    let context = SessionContext::default();
-    let request = AuthRequest {
-        name: name.as_bytes(),
-        typed_name: name.as_bytes(),
-        credentials: &credentials,
-        tunnel_group: "DefaultRAGroup",
-        context: &context,
-    };
-    backend.authenticate(&request).await
-}
-
-#[track_caller]
-fn accepted(verdict: &Verdict) {
-    assert!(matches!(verdict, Verdict::Accept(_)), "{verdict:?}");
 }
 
 #[track_caller]
@@ -57,9 +40,8 @@ fn challenged(verdict: &Verdict, words: &str) {
 
 #[track_caller]
 fn silent(verdict: &Verdict, layer: Layer, words: &str) {
-    let Verdict::Unavailable(Unavailable { layer: at, why }) = verdict else { panic!("{verdict:?}") };
-    assert_eq!(*at, layer, "{why}");
-    assert!(why.contains(words), "{why}");
+    asking::silent(verdict, layer, words);
+    let Verdict::Unavailable(Unavailable { why, .. }) = verdict else { panic!("{verdict:?}") };
     assert!(!why.contains(CLIENT_KEY) && !why.contains(PASSCODE), "{why}");
 }
 
