@@ -1,5 +1,6 @@
 //! The arithmetic of MS-CHAP: NT password hashes, the responses of version 1 (RFC 2433) and version 2 (RFC 2759), the
-//! change of a password, and the MPPE keys that follow from a login (RFC 3079). Packets and negotiation live in the PPP crate.
+//! change of a password, and the MPPE keys that follow from a login (RFC 3079). Packets and negotiation live in the PPP
+//! crate.
 //!
 //! One rule of use: everything here is a pure function of its arguments, and everything derived from a password is
 //! compared in constant time, never with `==` on the octets.

@@ -1,4 +1,4 @@
-//! The change of a password (RFC 2759s 8.9 to 8.13): the new one travels encrypted under the hash of the old
+//! The change of a password (RFC 2759 8.9 to 8.13): the new one travels encrypted under the hash of the old
 //! one, and the hash of the old one under that of the new, so that neither can be put in without the other.
 //!
 //! Whoever knows the old password can read the new one from the wire. The protocol says so.

@@ -127,17 +127,15 @@ async fn converse(stream: tokio::net::UnixStream, shared: &Shared) -> io::Result
 
 async fn answer(shared: &Shared, request: Request) -> serde_json::Value {
     let answer = match request {
-        Request::Sessions => serde_json::to_value(gather(shared, Message::Sessions).await),
-        Request::Tunnels => serde_json::to_value(gather(shared, Message::Tunnels).await),
-        Request::Ipsec => serde_json::to_value(gather(shared, Message::Ipsec).await),
+        Request::Sessions => serde_json::to_value(shared.gather(Message::Sessions).await),
+        Request::Tunnels => serde_json::to_value(shared.gather(Message::Tunnels).await),
+        Request::Ipsec => serde_json::to_value(shared.gather(Message::Ipsec).await),
         Request::Aaa => serde_json::to_value(shared.snapshot.load().router.status()),
         Request::Pools => serde_json::to_value(shared.pools.status()),
         Request::Counters => {
             let mut sums = std::collections::BTreeMap::<String, u64>::new();
-            for (name, value) in gather(shared, Message::Counters).await {
-                *sums.entry(name).or_default() += value;
-            }
-            for (name, value) in shared.dynamic.counters() {
+            let of_shards = shared.gather(Message::Counters).await;
+            for (name, value) in of_shards.into_iter().chain(shared.dynamic.counters()) {
                 *sums.entry(name).or_default() += value;
             }
             serde_json::to_value(sums)
@@ -154,23 +152,6 @@ async fn answer(shared: &Shared, request: Request) -> serde_json::Value {
         }
     };
     answer.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }))
-}
-
-/// Asks every shard the same and joins the answers.
-async fn gather<T>(shared: &Shared, question: impl Fn(oneshot::Sender<Vec<T>>) -> Message) -> Vec<T> {
-    let waiting: Vec<_> = shared
-        .all_posts()
-        .iter()
-        .filter_map(|post| {
-            let (sender, receiver) = oneshot::channel();
-            post.send(question(sender)).then_some(receiver)
-        })
-        .collect();
-    let mut all = Vec::new();
-    for receiver in waiting {
-        all.extend(receiver.await.unwrap_or_default());
-    }
-    all
 }
 
 /// Why a running server could not be asked.

@@ -7,7 +7,6 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tollgate_aaa::accounting::TerminateCause;
 use tollgate_aaa::{Attributes, PrintableName};
@@ -18,16 +17,15 @@ use tollgate_policy::tunnel_group::DEFAULT_TUNNEL_GROUP;
 use tollgate_policy::{Config, session};
 use tracing::{info, warn};
 
+use crate::quiet::Quiet;
 use crate::registry::Handle;
 use crate::shard::{Change, Ending, Found, Message};
 use crate::shared::Shared;
 
 /// The longest packet of RADIUS.
 const LONGEST: usize = 4096;
-/// A shard that has not answered by then does not live.
+/// How long the shards have to say which sessions are meant.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// Log lines about datagrams that nobody asked for, a second at most.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// A port that cannot be listened at.
 #[derive(Debug, thiserror::Error)]
@@ -149,7 +147,7 @@ async fn listen(
     shared: Arc<Shared>,
 ) {
     let mut buffer = [0; LONGEST];
-    let (mut last_warning, mut left_out) = (None::<Instant>, 0u64);
+    let mut quiet = Quiet::default();
     loop {
         let (length, from) = match socket.recv_from(&mut buffer).await {
             Ok(received) => received,
@@ -167,12 +165,8 @@ async fn listen(
             Received::Answer(answer) => Some(answer),
             Received::UnderWay => None,
             Received::Dropped(why) => {
-                let now = Instant::now();
-                if last_warning.is_none_or(|last| now.saturating_duration_since(last) >= QUIET) {
-                    warn!(%from, more = left_out, "request for dynamic authorization dropped: {why}");
-                    (last_warning, left_out) = (Some(now), 0);
-                } else {
-                    left_out += 1;
+                if let Some(more) = quiet.may_log("dropped", Instant::now()) {
+                    warn!(%from, more, "request for dynamic authorization dropped: {why}");
                 }
                 None
             }
@@ -204,7 +198,9 @@ async fn carry_out(shared: &Shared, request: &Arc<DynamicRequest>) -> Result<(),
 }
 
 async fn act(shared: &Shared, request: &Arc<DynamicRequest>) -> (Vec<Found>, Result<(), ErrorCause>) {
-    let found = find(shared, request).await;
+    let asked = shared.gather(|answer| Message::Find(Arc::clone(request), answer));
+    // A shard that does not live must not keep the next request waiting for ever.
+    let found = tokio::time::timeout(ANSWER_LIMIT, asked).await.unwrap_or_default();
     if found.is_empty() {
         return (found, Err(ErrorCause::SessionContextNotFound));
     }
@@ -230,20 +226,6 @@ async fn act(shared: &Shared, request: &Arc<DynamicRequest>) -> (Vec<Found>, Res
         }
     };
     (found, outcome)
-}
-
-/// The sessions of all shards that a request means.
-async fn find(shared: &Shared, request: &Arc<DynamicRequest>) -> Vec<Found> {
-    let mut all = Vec::new();
-    for post in shared.all_posts() {
-        let (sender, receiver) = oneshot::channel();
-        if post.send(Message::Find(Arc::clone(request), sender))
-            && let Ok(Ok(found)) = tokio::time::timeout(ANSWER_LIMIT, receiver).await
-        {
-            all.extend(found);
-        }
-    }
-    all
 }
 
 /// A session that has ended meanwhile is left alone by its shard.

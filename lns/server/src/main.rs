@@ -7,6 +7,7 @@ mod inner;
 mod ipsec;
 mod login;
 mod owners;
+mod quiet;
 mod registry;
 mod routes;
 mod runtime;

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 /// When each kind of line was last written.
 #[derive(Debug, Default)]
-pub(super) struct Quiet {
+pub(crate) struct Quiet {
     kinds: HashMap<&'static str, (Instant, u64)>,
 }
 
 impl Quiet {
     /// Whether a line of this kind may be written now, and how many were left out since the last.
-    pub(super) fn may_log(&mut self, kind: &'static str, now: Instant) -> Option<u64> {
+    pub(crate) fn may_log(&mut self, kind: &'static str, now: Instant) -> Option<u64> {
         match self.kinds.get_mut(kind) {
             Some((last, left_out)) if now.saturating_duration_since(*last) < Duration::from_secs(1) => {
                 *left_out += 1;

@@ -13,7 +13,6 @@ mod icmp;
 mod lifetime;
 mod links;
 mod message;
-mod quiet;
 mod refusal;
 mod report;
 mod secure;
@@ -34,6 +33,7 @@ use tollgate_l2tp::{Endpoint, IdSpace, Path, SessionKey, TunnelId};
 use tollgate_sansio::{Deadlines, Entropy};
 
 use crate::inner::Inner;
+use crate::quiet::Quiet;
 use crate::shared::Shared;
 use tollgate_sys::event::{Bell, Waiter};
 use tollgate_sys::udp::{BATCH, Datagram, Inbound};
@@ -44,7 +44,6 @@ pub(crate) use links::{Links, Port};
 pub(crate) use message::{IpsecReport, Message, Selector, SessionReport, TunnelReport};
 pub(crate) use session::Ending;
 
-use quiet::Quiet;
 use session::Session;
 
 /// Batches taken from the socket, of packets from the inside and of messages, before the others get their turn.

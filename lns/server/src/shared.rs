@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
 use tollgate_aaa::ServerGroup;
 use tollgate_aaa::accounting::{Sink, TerminateCause};
 use tollgate_policy::pool::Pools;
@@ -152,6 +153,23 @@ impl Shared {
     /// All shards.
     pub(crate) fn all_posts(&self) -> &[Post] {
         self.posts.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Asks every shard the same and joins the answers.
+    pub(crate) async fn gather<T>(&self, question: impl Fn(oneshot::Sender<Vec<T>>) -> Message) -> Vec<T> {
+        let waiting: Vec<_> = self
+            .all_posts()
+            .iter()
+            .filter_map(|post| {
+                let (sender, receiver) = oneshot::channel();
+                post.send(question(sender)).then_some(receiver)
+            })
+            .collect();
+        let mut all = Vec::new();
+        for receiver in waiting {
+            all.extend(receiver.await.unwrap_or_default());
+        }
+        all
     }
 
     /// Ends a session at once, because its user's new one takes its place.

@@ -7,15 +7,13 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use tollgate_client::dial::{Dial, Failure, Options, Passed};
+use tollgate_mschap::LONGEST_PASSWORD;
 use tollgate_ppp::AuthProtocol;
 use zeroize::Zeroizing;
 
 use super::ppp::PppArguments;
 use super::security::{self, SecurityArguments};
 use super::{Method, key_log};
-
-/// What a packet has room for, in UTF-16 units (RFC 2759 section 8.10).
-const LONGEST_PASSWORD: usize = 256;
 
 /// Port of L2TP.
 const L2TP_PORT: u16 = 1701;
