@@ -64,7 +64,7 @@ pub(crate) fn measure(kind: &str) {
         .expect("settings"),
     };
     let router = Arc::new(router_to(backend));
-    let before = resident();
+    let before = memory();
     let most = runtime.block_on(async {
         let logins: Vec<_> = (0..LOGINS)
             .map(|number| {
@@ -77,7 +77,7 @@ pub(crate) fn measure(kind: &str) {
             .collect();
         let mut most = before;
         while !logins.iter().all(tokio::task::JoinHandle::is_finished) {
-            most = most.max(resident());
+            most = most.max(memory());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         for login in logins {
@@ -85,16 +85,14 @@ pub(crate) fn measure(kind: &str) {
         }
         most
     });
-    println!("{kind:<22} {:>10.1} MiB more", (most - before) as f64 / 1024.0);
+    println!("{kind:<22} {:>10.1} MiB more", (most - before) as f64 / f64::from(1 << 20));
 }
 
 fn key() -> Secret {
     Secret::from("testing123".to_owned())
 }
 
-/// Resident memory of this process in KiB.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-    line.split_ascii_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+/// Octets of this process.
+fn memory() -> u64 {
+    tollgate_sys::process::resident(std::process::id()).expect("Linux")
 }

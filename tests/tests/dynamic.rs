@@ -1,6 +1,6 @@
 //! Dynamic authorization (RFC 5176): `radclient` ends sessions and changes what they may do.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use tollgate_tests::client::{address, connect, hears_something, send_ping};
@@ -12,6 +12,7 @@ const KEY: &str = "a key for changes";
 const ACCOUNTS: &str = "joe Cleartext-Password := \"x\"\nann Cleartext-Password := \"x\"\n";
 /// The server's own address on the inside.
 const INSIDE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+const LOOPBACK_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const MOMENT: Duration = Duration::from_millis(700);
 const SOON: Duration = Duration::from_secs(10);
 
@@ -24,7 +25,7 @@ struct Lab {
 impl Lab {
     fn new() -> Self {
         let radius = radius::start(ACCOUNTS);
-        let port = UdpSocket::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+        let port = radius::free_ports(LOOPBACK_ADDRESS).0;
         let host = radius::host(&radius, "");
         let config = format!(
             r#"{LOOPBACK}
@@ -233,7 +234,7 @@ fn a_reload_changes_who_may_ask() {
     lab.server.reload(|text| text.replace(KEY, "another key"));
     assert!(lab.say("disconnect", "User-Name = \"joe\"").contains("No reply"));
     assert_eq!(lab.session_of("joe")["state"], "open link");
-    let other = UdpSocket::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+    let other = radius::free_ports(LOOPBACK_ADDRESS).0;
     let (old, port) = (format!("port = {}", lab.port), format!("port = {other}"));
     lab.server.reload(|text| text.replacen(&old, &port, 1));
     assert!(radclient(lab.port, "disconnect", "User-Name = \"joe\"", "another key").contains("No reply"));

@@ -30,7 +30,7 @@ const MS_SECONDARY_DNS_SERVER: u8 = 29;
 const MS_PRIMARY_NBNS_SERVER: u8 = 30;
 const MS_SECONDARY_NBNS_SERVER: u8 = 31;
 
-/// Codes in front of MS-CHAP-NT-Enc-PW and MS-CHAP2-CPW (sections 2.1.7 and 2.3.4).
+/// Codes in front of MS-CHAP-NT-Enc-PW and MS-CHAP2-CPW (sections 2.1 and 2.3.4).
 const NEW_PASSWORD: u8 = 6;
 const CHANGE_PASSWORD: u8 = 7;
 
@@ -38,7 +38,7 @@ const CHANGE_PASSWORD: u8 = 7;
 const LONGEST_PIECE: usize = 243;
 
 /// MS-CHAP-Challenge with MS-CHAP-Response (section 2.1.3), MS-CHAP2-Response (section 2.3.2) or, for a new password,
-/// MS-CHAP2-CPW and MS-CHAP-NT-Enc-PW (sections 2.3.4 and 2.1.7). Nothing for other credentials.
+/// MS-CHAP2-CPW and MS-CHAP-NT-Enc-PW (sections 2.3.4 and 2.1). Nothing for other credentials.
 pub(super) fn add_response(packet: &mut Packet, credentials: &Credentials) {
     match credentials {
         Credentials::MsChapV1 { identifier, challenge, lm_response, nt_response, use_nt } => {
