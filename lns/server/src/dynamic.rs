@@ -151,8 +151,12 @@ async fn listen(
     loop {
         let (length, from) = match socket.recv_from(&mut buffer).await {
             Ok(received) => received,
-            // Such as an answer that nobody took; the socket is as good as before.
-            Err(_) => continue,
+            // As at the admin socket: one that lasts must not keep a thread busy.
+            Err(error) => {
+                warn!(%error, "dynamic authorization");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
         };
         let datagram = buffer.get(..length).unwrap_or_default();
         let received = lock(&machine).receive(from, datagram, SystemTime::now());

@@ -46,7 +46,8 @@ pub(super) fn read(group: &mut Section<'_>, hosts: &[RadiusSettings]) -> Option<
 
 fn client(mut table: Section<'_>) -> Option<DynamicClient> {
     let written = host::address(&mut table);
-    let address = written.parse::<IpAddr>();
+    // As it is known when it asks, so that one client has one name.
+    let address = written.parse::<IpAddr>().map(|address| address.to_canonical());
     if address.is_err() && !written.is_empty() {
         table.error("address", "is no IP address", "write the address that its requests come from");
     }
@@ -77,7 +78,7 @@ fn client(mut table: Section<'_>) -> Option<DynamicClient> {
 }
 
 fn host_as_client(table: &mut Section<'_>, host: &RadiusSettings) -> Option<DynamicClient> {
-    let address = host.address.parse().ok();
+    let address = host.address.parse::<IpAddr>().ok().map(|address| address.to_canonical());
     if address.is_none() || host.key.is_empty() {
         table.error(
             "clients",
