@@ -26,7 +26,7 @@ use table::IDENTIFIERS;
 use ways::{MOST, Next, Ways};
 
 /// How often one question is asked at most, each time on another stream: it may be what ends them.
-const MOST_TIMES: u32 = 5;
+const MOST_TIMES: u32 = 3;
 /// Streams that stand at most, with those that only finish what is under way.
 const MOST_OPEN: usize = 2 * MOST;
 
@@ -143,7 +143,11 @@ impl Streams {
                 Next::Ask(ticket) => return Ok(ticket),
                 Next::Open => {}
                 Next::Full => {
-                    timeout_at(deadline, freed).await.map_err(|_| self.busy())?;
+                    let until =
+                        self.ways().pause(Instant::now()).map_or(deadline, |(until, _)| until.min(deadline));
+                    if timeout_at(until, freed).await.is_err() && until >= deadline {
+                        return Err(self.busy());
+                    }
                     continue;
                 }
             }

@@ -428,6 +428,34 @@ async fn a_server_that_grants_one_connection_gets_one() {
 }
 
 #[tokio::test]
+async fn a_second_stream_that_is_refused_turns_nobody_away_while_the_first_is_busy() {
+    let lab = Lab::usual().await;
+    let mut asked: Vec<_> = (0..IDENTIFIERS).map(|_| lab.ask()).collect();
+    let mut first = lab.accept().await;
+    let mut waiting = Vec::new();
+    for _ in 0..IDENTIFIERS {
+        waiting.push(receive(&mut first).await);
+    }
+    // No answer has come yet: nothing says that the first stream is any better than the one refused here.
+    asked.push(lab.ask());
+    drop(lab.accept().await);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    asked.extend((0..9).map(|_| lab.ask()));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    for request in waiting {
+        first.write_all(&answer(2, &request)).await.unwrap();
+    }
+    for _ in 0..10 {
+        let request = receive(&mut first).await;
+        first.write_all(&answer(2, &request)).await.unwrap();
+    }
+    for asked in asked {
+        let result = asked.await.unwrap();
+        assert!(result.is_ok(), "{result:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_record_is_told_again_under_a_new_delay_where_the_stream_died() {
     let lab = Lab::new(Service::Accounting, Duration::from_secs(5)).await;
     let streams = Arc::clone(&lab.streams);

@@ -22,7 +22,7 @@ pub(super) enum Next {
     Ask(Ticket),
     /// Another stream would help.
     Open,
-    /// All identifiers are taken, and the server shall not have more streams.
+    /// All identifiers are taken, and the server shall not have more streams, or not yet.
     Full,
 }
 
@@ -42,7 +42,9 @@ impl Ways {
         if let Some(ticket) = self.streams.iter().find_map(Connection::ticket) {
             return Next::Ask(ticket);
         }
-        if self.streams.len() < self.limit(now) {
+        // An attempt at one more that has failed is no reason to turn anybody away where others stand.
+        let waits = self.pause(now).is_some() && !self.streams.is_empty();
+        if self.streams.len() < self.limit(now) && !waits {
             return Next::Open;
         }
         // One that only the answers to forgotten questions could help makes room.
