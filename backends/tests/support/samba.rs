@@ -160,13 +160,15 @@ impl Samba {
         run(Command::new("samba-tool").args(arguments).arg("-s").arg(self.configuration()), "")
     }
 
-    /// The command by which FreeRADIUS asks the controller's winbind, in the folder of which it has to be.
+    /// The command by which FreeRADIUS asks the controller's winbind, in the folder of which it has to be. The root is
+    /// named too: to enter the mounts alone would leave a machine that is itself in a folder of another.
     pub fn ntlm_auth(&self) -> String {
         let shell = self.process.lock().unwrap().as_ref().expect("running").0.id();
         let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
         let unshare = children.split_whitespace().next().expect("the shell waits for it");
         format!(
-            "/usr/bin/nsenter --mount=/proc/{unshare}/ns/mnt /usr/bin/ntlm_auth --configfile={} --allow-mschapv2",
+            "/usr/bin/nsenter --mount=/proc/{unshare}/ns/mnt --root=/proc/{unshare}/root /usr/bin/ntlm_auth \
+             --configfile={} --allow-mschapv2",
             self.configuration().display()
         )
     }
