@@ -116,6 +116,18 @@ impl Attributes {
             eap: base.eap,
         }
     }
+
+    /// What holds after a change of authorization (RFC 5176): what it names goes before what was, and its classes take
+    /// the place of the old ones.
+    pub fn changed_by(&self, change: &Self) -> Self {
+        let classes = if change.classes.is_empty() { &self.classes } else { &change.classes }.clone();
+        Self { classes, ..change.clone().over(self.clone()) }
+    }
+
+    /// What may be kept as long as the session lives.
+    pub fn without_proofs(&self) -> Self {
+        Self { ms_chap2_success: None, mppe: None, eap: None, ..self.clone() }
+    }
 }
 
 /// Unwrapped MPPE key material (RFC 2548 sections 2.4.1 to 2.4.5).

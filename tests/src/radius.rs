@@ -8,7 +8,7 @@ mod freeradius;
 mod radclient;
 
 pub use freeradius::{Eap, FreeRadius, Options, RadSec, Transport, free_ports};
-pub use radclient::radclient;
+pub use radclient::{radclient, radclient_unsigned};
 
 use crate::wait_until;
 

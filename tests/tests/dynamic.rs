@@ -4,12 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use tollgate_tests::client::{address, connect, hears_something, send_ping};
-use tollgate_tests::radius::{self, FreeRadius, radclient, wait_for_record};
+use tollgate_tests::radius::{self, FreeRadius, radclient, radclient_unsigned, wait_for_record};
+use tollgate_tests::relay::Relay;
 use tollgate_tests::tollgate::LOOPBACK;
 use tollgate_tests::{Server, wait_until};
 
 const KEY: &str = "a key for changes";
-const ACCOUNTS: &str = "joe Cleartext-Password := \"x\"\nann Cleartext-Password := \"x\"\n";
+const ACCOUNTS: &str = "joe Cleartext-Password := \"x\"\nann Cleartext-Password := \"x\"\n\
+    bob Cleartext-Password := \"x\"\n\tFilter-Id := \"nothing\", Session-Timeout := 3600\n";
 /// The server's own address on the inside.
 const INSIDE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const LOOPBACK_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -34,6 +36,10 @@ range = "10.77.0.10-10.77.0.20"
 mask = "255.255.255.0"
 [access-list.nothing]
 rules = ["deny ip any any"]
+[access-list.everything]
+rules = ["permit ip any any"]
+[group-policy.open]
+vpn-idle-timeout = 30
 [group-policy.field]
 vpn-filter = "nothing"
 vpn-session-timeout = 60
@@ -210,6 +216,63 @@ fn a_session_is_given_another_filter_and_another_policy() {
     lab.done("disconnect", "User-Name = \"ann\"");
     let stop = wait_for_record(&lab.radius, "Stop", "ann");
     assert_eq!(stop.get("Class"), Some("0x4f553d6669656c643b"), "records carry the new class: {stop:?}");
+}
+
+#[test]
+fn what_the_server_said_of_the_user_goes_before_the_policy_of_a_change() {
+    let mut lab = Lab::new();
+    let mut bob = connect(&lab.server.address(), "bob", "x");
+    let from = address(&bob);
+    let mut passes = |limit| {
+        send_ping(&mut bob, from, INSIDE);
+        hears_something(&mut bob, limit)
+    };
+    assert!(!passes(MOMENT), "the filter of the accept holds");
+    lab.done("coa", "User-Name = \"bob\"\nClass = \"OU=open;\"");
+    assert_eq!(lab.session_of("bob")["group-policy"], "open");
+    let changed = lab.server.wait_for_log("session changed");
+    for part in ["session_timeout=3600", "idle_timeout=1800", "filter=\"nothing\""] {
+        assert!(changed.contains(part), "{part}: {changed}");
+    }
+    assert!(!passes(MOMENT), "a policy without a filter does not take the user's own away");
+
+    lab.done("coa", "User-Name = \"bob\"\nFilter-Id = \"everything\"\nIdle-Timeout = 900");
+    assert!(passes(SOON), "the server changes what it said");
+    lab.done("coa", "User-Name = \"bob\"\nClass = \"OU=field;\"");
+    let changed = lab.server.wait_for_log("policy=\"field\"");
+    for part in ["session_timeout=3600", "idle_timeout=900", "filter=\"everything\""] {
+        assert!(changed.contains(part), "{part}: {changed}");
+    }
+    assert!(passes(SOON), "and it stands over the next policy too");
+}
+
+#[test]
+fn who_may_not_ask_or_asks_again_changes_nothing() {
+    let mut lab = Lab::new();
+    let _joe = lab.server.dial_and_hold("joe", "ms-chap-v2", "x", &[]);
+    let count = |lab: &Lab, name: &str| lab.server.show("counters")[name].as_u64().expect("a number");
+    let user = "User-Name = \"joe\"";
+
+    let from_elsewhere = format!("{user}\nPacket-Src-IP-Address = 127.0.0.2");
+    assert!(lab.say("disconnect", &from_elsewhere).contains("No reply"));
+    assert_eq!(count(&lab, "dynamic-unknown-clients"), 1);
+
+    assert!(radclient_unsigned(lab.port, "disconnect", user, KEY).contains("No reply"));
+    assert_eq!(count(&lab, "dynamic-bad-authenticators"), 1);
+    assert_eq!(lab.session_of("joe")["state"], "open link");
+
+    let relay = Relay::start(&format!("127.0.0.1:{}", lab.port));
+    let port = relay.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let said = radclient(port, "coa", &format!("{user}\nSession-Timeout = 3600"), KEY);
+    assert!(said.contains("CoA-ACK"), "{said}");
+    lab.server.wait_for_log("session changed");
+    let datagram = relay.seen().remove(0);
+    relay.inject(&datagram);
+    wait_until("it is known as one sent again", SOON, || count(&lab, "dynamic-duplicates") == 1);
+    relay.change_port();
+    relay.inject(&datagram);
+    wait_until("it is known as a replay", SOON, || count(&lab, "dynamic-replays") == 1);
+    assert_eq!(count(&lab, "dynamic-requests"), 1, "only the first is done");
 }
 
 #[test]

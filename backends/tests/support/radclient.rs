@@ -8,8 +8,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// What it says of a `disconnect` or `coa` with these attributes, a line each, beside those that every request has: the
 /// time and Message-Authenticator. The time is left out where one is among the attributes.
 pub fn radclient(port: u16, command: &str, attributes: &str, secret: &str) -> String {
+    radclient_unsigned(port, command, &format!("{attributes}\nMessage-Authenticator = 0x00"), secret)
+}
+
+/// The same without Message-Authenticator.
+pub fn radclient_unsigned(port: u16, command: &str, attributes: &str, secret: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    let mut lines = format!("{attributes}\nMessage-Authenticator = 0x00\n");
+    let mut lines = format!("{attributes}\n");
     if !attributes.contains("Event-Timestamp") {
         lines += &format!("Event-Timestamp = {now}\n");
     }

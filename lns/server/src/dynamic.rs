@@ -7,24 +7,24 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tollgate_aaa::PrintableName;
 use tollgate_aaa::accounting::TerminateCause;
-use tollgate_aaa::{Attributes, PrintableName};
 use tollgate_backends::radius::dynamic::{
     DynamicAuthorization, DynamicRequest, DynamicSettings, ErrorCause, Kind, Received,
 };
-use tollgate_policy::tunnel_group::DEFAULT_TUNNEL_GROUP;
 use tollgate_policy::{Config, session};
 use tracing::{info, warn};
 
 use crate::quiet::Quiet;
 use crate::registry::Handle;
-use crate::shard::{Change, Ending, Found, Message};
+use crate::shard::{Act, Change, Ending, Found, Message};
 use crate::shared::Shared;
 
 /// The longest packet of RADIUS.
 const LONGEST: usize = 4096;
-/// How long the shards have to say which sessions are meant.
+/// How long the shards have to say which sessions are meant, and to do what is asked.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// A port that cannot be listened at.
@@ -203,69 +203,90 @@ async fn carry_out(shared: &Shared, request: &Arc<DynamicRequest>) -> Result<(),
 
 async fn act(shared: &Shared, request: &Arc<DynamicRequest>) -> (Vec<Found>, Result<(), ErrorCause>) {
     let asked = shared.gather(|answer| Message::Find(Arc::clone(request), answer));
-    // A shard that does not live must not keep the next request waiting for ever.
-    let found = tokio::time::timeout(ANSWER_LIMIT, asked).await.unwrap_or_default();
-    if found.is_empty() {
-        return (found, Err(ErrorCause::SessionContextNotFound));
-    }
-    let outcome = match request.kind {
-        Kind::Disconnect => {
-            let cause = request.terminate_cause.and_then(TerminateCause::from_code);
-            let cause = cause.unwrap_or(TerminateCause::AdminReset);
-            let ending = Ending::ours(cause, "disconnected by the RADIUS server");
-            for Found { handle, .. } in &found {
-                tell(shared, *handle, Message::Close { handle: *handle, ending: ending.clone() });
-            }
-            Ok(())
-        }
-        Kind::ChangeOfAuthorization => {
-            // First all of it is looked at, so that of several sessions not only some are changed.
-            let config = &shared.snapshot.load().config;
-            let changes = found.iter().map(|found| change(config, found, &request.attributes));
-            changes.collect::<Result<Vec<_>, _>>().map(|changes| {
-                for (Found { handle, .. }, change) in found.iter().zip(changes) {
-                    tell(shared, *handle, Message::Change { handle: *handle, change });
-                }
-            })
-        }
+    let found = match in_time(asked).await {
+        Ok(found) if found.is_empty() => return (found, Err(ErrorCause::SessionContextNotFound)),
+        Ok(found) => found,
+        Err(cause) => return (Vec::new(), Err(cause)),
     };
+    let outcome = match acts(shared, request, &found) {
+        Ok(acts) => in_time(apply(shared, acts)).await,
+        Err(cause) => Err(cause),
+    };
+    let outcome =
+        outcome.and_then(|done| if done { Ok(()) } else { Err(ErrorCause::SessionContextNotFound) });
     (found, outcome)
 }
 
-/// A session that has ended meanwhile is left alone by its shard.
-fn tell(shared: &Shared, handle: Handle, message: Message) {
-    if let Some(post) = shared.post(handle.shard) {
-        post.send(message);
+/// A shard that does not live must not keep the next request waiting for ever. Whoever asked hears that it is not done:
+/// then he asks again.
+async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, ErrorCause> {
+    let done = tokio::time::timeout(ANSWER_LIMIT, work).await;
+    done.map_err(|_| ErrorCause::ResourcesUnavailable)
+}
+
+/// What is to be done to each session. First all of it is looked at, so that of several sessions not only some are
+/// changed.
+fn acts(
+    shared: &Shared,
+    request: &Arc<DynamicRequest>,
+    found: &[Found],
+) -> Result<Vec<(Handle, Act)>, ErrorCause> {
+    let config = &shared.snapshot.load().config;
+    let act = |found: &Found| match request.kind {
+        Kind::Disconnect => {
+            let cause = request.terminate_cause.and_then(TerminateCause::from_code);
+            let cause = cause.unwrap_or(TerminateCause::AdminReset);
+            Ok(Act::Close(Ending::ours(cause, "disconnected by the RADIUS server")))
+        }
+        Kind::ChangeOfAuthorization => {
+            change(config, found, request).map(|change| Act::Change(Box::new(change)))
+        }
+    };
+    found.iter().map(|found| act(found).map(|act| (found.handle, act))).collect()
+}
+
+/// Has the shards do it; whether any session was still there.
+async fn apply(shared: &Shared, acts: Vec<(Handle, Act)>) -> bool {
+    let told: Vec<_> = acts
+        .into_iter()
+        .filter_map(|(handle, act)| {
+            let (done, told) = oneshot::channel();
+            let sent = shared.post(handle.shard)?.send(Message::Apply { handle, act, done });
+            sent.then_some(told)
+        })
+        .collect();
+    let mut any = false;
+    for done in told {
+        any |= done.await.unwrap_or(false);
     }
+    any
 }
 
 /// What a request means for one session, by the configuration of now.
-fn change(config: &Config, found: &Found, attributes: &Attributes) -> Result<Change, ErrorCause> {
-    let policy = match &attributes.group_policy {
+fn change(config: &Config, found: &Found, request: &Arc<DynamicRequest>) -> Result<Change, ErrorCause> {
+    let asked = &request.attributes;
+    let filter = asked.filter_id.as_ref().map(|name| {
+        let list = config.access_lists.get(name).ok_or(ErrorCause::InvalidAttributeValue)?;
+        Ok((name.clone(), Arc::clone(list)))
+    });
+    let filter = filter.transpose()?;
+    let policy = match &asked.group_policy {
         None => None,
         Some(name) if !config.group_policies.contains_key(name) => {
             return Err(ErrorCause::InvalidAttributeValue);
         }
+        // As at the login: what the server says of the user himself goes before his group's policy.
         Some(name) => {
-            let tunnel_group = found.tunnel_group.as_deref().unwrap_or(DEFAULT_TUNNEL_GROUP);
-            let named = Attributes { group_policy: Some(name.clone()), ..Attributes::default() };
-            let resolved = session::resolve(config, tunnel_group, &named, &mut |warning| warn!("{warning}"));
-            let resolved = resolved.map_err(|refusal| {
+            let (tunnel_group, attributes) =
+                found.login.as_ref().ok_or(ErrorCause::SessionContextNotFound)?;
+            let attributes = attributes.changed_by(asked);
+            let warn_of = &mut |warning| warn!(session = found.session, warning, "policy");
+            let resolved = session::resolve(config, tunnel_group, &attributes, warn_of);
+            Some(resolved.map_err(|refusal| {
                 warn!(session = found.session, "group policy {name} cannot be given: {refusal}");
                 ErrorCause::AdministrativelyProhibited
-            });
-            Some(Arc::new(resolved?))
+            })?)
         }
     };
-    let filter = attributes.filter_id.as_ref().map(|name| {
-        let list = config.access_lists.get(name).ok_or(ErrorCause::InvalidAttributeValue)?;
-        Ok((name.clone(), Arc::clone(list)))
-    });
-    Ok(Change {
-        policy,
-        session_timeout: attributes.session_timeout,
-        idle_timeout: attributes.idle_timeout,
-        filter: filter.transpose()?,
-        classes: attributes.classes.clone(),
-    })
+    Ok(Change { request: Arc::clone(request), filter, policy })
 }

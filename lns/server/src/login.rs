@@ -91,7 +91,8 @@ pub(crate) struct Grant {
     pub(crate) server: String,
     pub(crate) method: AuthMethod,
     pub(crate) authentic: Authentic,
-    pub(crate) classes: Vec<Vec<u8>>,
+    /// What the server said of the session, without its keys and proofs, and what it has said since.
+    pub(crate) attributes: Box<Attributes>,
     pub(crate) accounting: Option<Arc<ServerGroup>>,
 }
 
@@ -274,7 +275,7 @@ async fn accept(
             Some(ServerType::Radius) => Authentic::Radius,
             Some(_) => Authentic::Remote,
         },
-        classes: attributes.classes.clone(),
+        attributes: Box::new(attributes.without_proofs()),
         accounting,
     };
     Ok(Decision::Accept { message, network, encryption, grant: Box::new(grant) })

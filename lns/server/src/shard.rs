@@ -38,7 +38,7 @@ use crate::shared::Shared;
 use tollgate_sys::event::{Bell, Waiter};
 use tollgate_sys::udp::{BATCH, Datagram, Inbound};
 
-pub(crate) use dynamic::{Change, Found};
+pub(crate) use dynamic::{Act, Change, Found};
 pub(crate) use lifetime::credentials_of;
 pub(crate) use links::{Links, Port};
 pub(crate) use message::{IpsecReport, Message, Selector, SessionReport, TunnelReport};

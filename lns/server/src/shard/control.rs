@@ -123,12 +123,9 @@ impl Shard {
             Message::Find(request, answer) => {
                 let _ = answer.send(self.meant(&request));
             }
-            Message::Close { handle, ending } => {
-                if self.session(handle).is_some() {
-                    self.close(now, handle.token, ending);
-                }
+            Message::Apply { handle, act, done } => {
+                let _ = done.send(self.apply(now, handle, act));
             }
-            Message::Change { handle, change } => self.change(now, handle, change),
             Message::Sessions(answer) => {
                 let _ = answer.send(self.session_reports(now));
             }

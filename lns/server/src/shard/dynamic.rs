@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tollgate_aaa::PrintableName;
+use tollgate_aaa::{Attributes, PrintableName};
 use tollgate_backends::radius::dynamic::{DynamicRequest, Kind};
 use tollgate_policy::filter::AccessList;
 use tollgate_policy::session::SessionPolicy;
 use tracing::info;
 
 use super::Shard;
-use super::session::Session;
+use super::session::{Ending, Session};
 use crate::registry::Handle;
 
 /// A session that a request means.
@@ -19,20 +19,28 @@ pub(crate) struct Found {
     pub(crate) handle: Handle,
     /// Acct-Session-Id.
     pub(crate) session: String,
-    /// The tunnel group of its login; absent before it.
-    pub(crate) tunnel_group: Option<String>,
+    /// The tunnel group of its login, and what the server has said of it; absent before it.
+    pub(crate) login: Option<(String, Attributes)>,
 }
 
-/// What a session may do from now on. What is absent stays.
-#[derive(Debug, Clone, Default)]
+/// What is done to a session.
+#[derive(Debug)]
+pub(crate) enum Act {
+    /// End it as its peer would have it: PPP says why.
+    Close(Ending),
+    /// Change what it may do.
+    Change(Box<Change>),
+}
+
+/// What a session may do from now on.
+#[derive(Debug)]
 pub(crate) struct Change {
-    /// Group policy, with its timeouts and its filter.
-    pub(crate) policy: Option<Arc<SessionPolicy>>,
-    pub(crate) session_timeout: Option<Duration>,
-    pub(crate) idle_timeout: Option<Duration>,
+    /// What is asked. What is absent stays.
+    pub(crate) request: Arc<DynamicRequest>,
+    /// The filter that is asked for.
     pub(crate) filter: Option<(String, Arc<AccessList>)>,
-    /// For the records to come, in the place of those of the login; empty: those stay.
-    pub(crate) classes: Vec<Vec<u8>>,
+    /// Where a group policy is asked for: the session's own attributes and those of the request over it.
+    pub(crate) policy: Option<SessionPolicy>,
 }
 
 impl Shard {
@@ -44,30 +52,43 @@ impl Shard {
             .map(|session| Found {
                 handle: session.handle,
                 session: session.context.acct_session_id.clone(),
-                tunnel_group: session.grant().map(|grant| grant.tunnel_group.clone()),
+                login: session.grant().map(|grant| (grant.tunnel_group.clone(), (*grant.attributes).clone())),
             })
             .collect()
     }
 
-    /// A session that has gone meanwhile, or begun anew, is left alone.
-    pub(super) fn change(&mut self, now: Instant, handle: Handle, change: Change) {
-        let Some(session) = self.session(handle).filter(|session| session.ending.is_none()) else { return };
+    /// A session that has gone meanwhile, or begun anew, is left alone: false.
+    pub(super) fn apply(&mut self, now: Instant, handle: Handle, act: Act) -> bool {
+        if self.session(handle).is_none_or(|session| session.ending.is_some()) {
+            return false;
+        }
+        match act {
+            Act::Close(ending) => {
+                self.close(now, handle.token, ending);
+                true
+            }
+            Act::Change(change) => self.change(now, handle, *change),
+        }
+    }
+
+    fn change(&mut self, now: Instant, handle: Handle, change: Change) -> bool {
+        let Some(session) = self.session(handle) else { return false };
         let context = Arc::clone(&session.context);
-        let Some(live) = session.live_mut() else { return };
+        let Some(live) = session.live_mut() else { return false };
+        let asked = &change.request.attributes;
         let policy = &mut live.grant.policy;
         if let Some(new) = change.policy {
-            policy.group_policy.clone_from(&new.group_policy);
+            policy.group_policy = new.group_policy;
             policy.session_timeout = new.session_timeout;
             policy.idle_timeout = new.idle_timeout;
-            policy.filter.clone_from(&new.filter);
+            policy.filter = new.filter;
+        } else {
+            policy.session_timeout = asked.session_timeout.or(policy.session_timeout);
+            policy.idle_timeout = asked.idle_timeout.or(policy.idle_timeout);
+            policy.filter = change.filter.or(policy.filter.take());
         }
-        policy.session_timeout = change.session_timeout.or(policy.session_timeout);
-        policy.idle_timeout = change.idle_timeout.or(policy.idle_timeout);
-        policy.filter = change.filter.or(policy.filter.take());
         live.filter = policy.filter.as_ref().map(|(_, list)| Arc::clone(list));
-        if !change.classes.is_empty() {
-            live.grant.classes = change.classes;
-        }
+        *live.grant.attributes = live.grant.attributes.changed_by(asked);
         let seconds = |limit: Option<Duration>| limit.map(|limit| limit.as_secs());
         info!(
             user = %PrintableName(&live.grant.user),
@@ -81,6 +102,7 @@ impl Shard {
         self.arm(handle.token);
         // Its time may be up by the new limit.
         self.session_due(now, handle.token, handle.generation);
+        true
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tollgate_backends::radius::dynamic::DynamicRequest;
 use tollgate_l2tp::Path;
 
-use super::dynamic::{Change, Found};
+use super::dynamic::{Act, Found};
 use super::session::Ending;
 use crate::login::Decision;
 use crate::registry::Handle;
@@ -55,19 +55,14 @@ pub(crate) enum Message {
     Disconnect(Selector, oneshot::Sender<usize>),
     /// Which sessions a request of dynamic authorization means.
     Find(Arc<DynamicRequest>, oneshot::Sender<Vec<Found>>),
-    /// End one session as its peer would have it: PPP says why.
-    Close {
+    /// Do what such a request asks to one session; answers whether it was still there.
+    Apply {
         /// Which.
         handle: Handle,
-        /// Why.
-        ending: Ending,
-    },
-    /// Change what one session may do.
-    Change {
-        /// Which.
-        handle: Handle,
-        /// How.
-        change: Change,
+        /// What.
+        act: Act,
+        /// Where the answer goes.
+        done: oneshot::Sender<bool>,
     },
     /// `show sessions`.
     Sessions(oneshot::Sender<Vec<SessionReport>>),

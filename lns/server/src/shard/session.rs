@@ -129,7 +129,7 @@ impl Live {
             tunnel_group: self.grant.tunnel_group.clone(),
             context: context.clone(),
             framed_ip: Some(self.address),
-            classes: self.grant.classes.clone(),
+            classes: self.grant.attributes.classes.clone(),
             method: self.grant.method,
             authentic: self.grant.authentic,
             session_time: now.saturating_duration_since(self.since),
