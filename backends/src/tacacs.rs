@@ -141,9 +141,8 @@ impl TacacsBackend {
             (_, []) => return Ok(cannot_be_sent("the user name is empty")),
             (authen_type, name) => caller.who(authen_type, name),
         };
-        if matches!(request.credentials, Credentials::Pap { password } if password.contains(&0)) {
-            let why = "the password holds a NUL, and a server may check no more than what stands before it";
-            return Ok(cannot_be_sent(why));
+        if let Some(no) = holds_nul(request.credentials) {
+            return Ok(no);
         }
         let body = match start_data(request.credentials).map(|data| who.start(&data)) {
             Some(Ok(body)) => body,
@@ -301,6 +300,12 @@ fn start_data(credentials: &Credentials) -> Option<Zeroizing<Vec<u8>>> {
         }
     };
     Some(Zeroizing::new(data))
+}
+
+/// The answer to a password that a server in C may take for a shorter one.
+fn holds_nul(credentials: &Credentials) -> Option<Verdict> {
+    let why = "the password holds a NUL, and a server may check no more than what stands before it";
+    matches!(credentials, Credentials::Pap { password } if password.contains(&0)).then(|| cannot_be_sent(why))
 }
 
 fn cannot_be_sent(why: &str) -> Verdict {

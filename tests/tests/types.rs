@@ -109,6 +109,31 @@ fn each_cell_that_says_yes_lets_in_and_each_that_says_no_is_refused_in_words() {
 }
 
 #[test]
+fn aaa_test_asks_by_the_ascii_login_where_the_type_has_one() {
+    let lab = Lab::start();
+    let mut server = serve(&lab);
+    switch(&mut server, "tacacs");
+    let ask = |more: &[&str], password: &str| {
+        let test = [&["aaa", "test", "--user", "joe", "--ascii", "--json"], more].concat();
+        let (said, code) = text(&server.run(&test, password));
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"));
+        (report, code)
+    };
+    let (report, code) = ask(&[], PASSWORD);
+    assert_eq!((code, &report["verdict"]), (0, &"accepted".into()), "{report:#}");
+    assert_eq!(report["method"], "ASCII", "{report:#}");
+    lab.tacacs.logged(&["\"authentication\"", "\"authen_type\": 1"]);
+    let (report, code) = ask(&[], "not this one");
+    assert_eq!((code, &report["layer"]), (1, &"password".into()), "{report:#}");
+    for (group, title, _) in ROWS.iter().filter(|(group, ..)| *group != "tacacs") {
+        let (report, code) = ask(&["--server-group", group], PASSWORD);
+        assert_eq!((code, &report["verdict"]), (3, &"refused".into()), "{group}: {report:#}");
+        let reason = report["reason"].as_str().expect("words");
+        assert!(reason.contains(title) && reason.contains("ASCII"), "{group}: {reason}");
+    }
+}
+
+#[test]
 fn a_name_switches_between_types_and_aaa_test_names_the_layer_of_each() {
     let lab = Lab::start();
     let server = serve(&lab);

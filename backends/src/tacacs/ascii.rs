@@ -5,7 +5,7 @@ use tollgate_aaa::{Attributes, AuthRequest, Challenge, Credentials, RejectReason
 
 use super::packet::{self, Answer, AuthenticationStatus, Kind, words};
 use super::transport::{Question, Reply};
-use super::{Caller, FOLLOW, TacacsBackend, cannot_be_sent, refusal};
+use super::{Caller, FOLLOW, TacacsBackend, cannot_be_sent, holds_nul, refusal};
 
 /// `TAC_PLUS_AUTHEN_TYPE_ASCII`.
 const ASCII: u8 = 1;
@@ -33,6 +33,9 @@ impl TacacsBackend {
         let Credentials::Pap { password } = request.credentials else {
             return Ok(cannot_be_sent("an ASCII login takes the password itself"));
         };
+        if let Some(no) = holds_nul(request.credentials) {
+            return Ok(no);
+        }
         let caller = Caller::of(request.context, &self.nas);
         let body = match caller.who(ASCII, request.name).start(&[]) {
             Ok(body) => body,

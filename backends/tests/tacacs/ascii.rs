@@ -34,6 +34,13 @@ async fn the_name_is_typed_where_the_server_asks_for_it() {
 }
 
 #[tokio::test]
+async fn a_password_with_a_nul_is_not_typed() {
+    let server = Server::start();
+    let reject = refused(converse(&backend(&server), USER, &pap(&format!("{PASSWORD}\0more"))).await);
+    assert!(matches!(reject.reason, RejectReason::CannotBeSent(_)), "{:?}", reject.reason);
+}
+
+#[tokio::test]
 async fn a_server_that_goes_on_asking_is_left() {
     let server = Server::that("again");
     let reject = refused(converse(&backend(&server), USER, &pap(PASSWORD)).await);
