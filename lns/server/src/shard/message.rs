@@ -115,6 +115,15 @@ pub(crate) struct SessionReport {
     /// How MPPE encrypts it.
     #[serde(default)]
     pub(crate) encryption: Option<String>,
+    /// The access list that its packets must pass.
+    #[serde(default)]
+    pub(crate) filter: Option<String>,
+    /// Seconds that it may last.
+    #[serde(default)]
+    pub(crate) session_timeout: Option<u64>,
+    /// Seconds that it may be silent.
+    #[serde(default)]
+    pub(crate) idle_timeout: Option<u64>,
     /// Seconds since the session began.
     pub(crate) duration: u64,
     /// Seconds since its last packet.

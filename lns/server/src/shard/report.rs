@@ -64,6 +64,11 @@ impl Shard {
             server: grant.map(|grant| grant.server.clone()),
             method: grant.map(|grant| grant.method.to_string()),
             encryption: session.encryption.clone().filter(|_| session.link.encrypts()),
+            filter: grant.and_then(|grant| grant.policy.filter.as_ref()).map(|(name, _)| name.clone()),
+            session_timeout: grant
+                .and_then(|grant| grant.policy.session_timeout)
+                .map(|limit| limit.as_secs()),
+            idle_timeout: grant.and_then(|grant| grant.policy.idle_timeout).map(|limit| limit.as_secs()),
             duration: now.saturating_duration_since(live.map_or(session.born, |live| live.since)).as_secs(),
             idle: live.map(|live| now.saturating_duration_since(live.last_packet).as_secs()),
             octets_in: traffic.input_octets,
