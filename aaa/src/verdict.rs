@@ -223,6 +223,9 @@ pub enum RejectReason {
     /// The account is switched off.
     #[error("account disabled")]
     Disabled,
+    /// The account has nothing that a password could be compared with.
+    #[error("the account has no password here")]
+    NoPassword,
     /// The account's last day has passed.
     #[error("account expired")]
     Expired,
@@ -342,6 +345,7 @@ impl RejectReason {
             | Self::BadName(_)
             | Self::UnknownTunnelGroup(_)
             | Self::UnknownServerGroup(_)
+            | Self::NoPassword
             | Self::ServerRejected => 691,
         }
     }
@@ -350,7 +354,11 @@ impl RejectReason {
     pub fn may_retry(&self) -> bool {
         matches!(
             self,
-            Self::WrongPassword | Self::UnknownUser | Self::LockedOut | Self::PasswordStorage { .. }
+            Self::WrongPassword
+                | Self::UnknownUser
+                | Self::LockedOut
+                | Self::NoPassword
+                | Self::PasswordStorage { .. }
         )
     }
 
@@ -381,6 +389,7 @@ impl RejectReason {
             | Self::LockedOut
             | Self::ServerRejected
             | Self::ServerCode(_)
+            | Self::NoPassword
             | Self::UnusableAccept(_) => false,
         }
     }
@@ -391,6 +400,7 @@ impl RejectReason {
             _ if self.is_configuration() => Layer::Configuration,
             Self::UnusableAccept(_) => Layer::Protocol,
             Self::Disabled
+            | Self::NoPassword
             | Self::Expired
             | Self::PasswordExpired
             | Self::PasswordMustChange
@@ -410,6 +420,7 @@ impl RejectReason {
             Self::WrongPassword
             | Self::UnknownUser
             | Self::LockedOut
+            | Self::NoPassword
             | Self::PasswordStorage { .. }
             | Self::AmbiguousUser(_)
             | Self::EmptyPassword

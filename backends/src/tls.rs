@@ -1,5 +1,6 @@
 //! TLS to a server: whom we believe, and who we say we are.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -78,7 +79,7 @@ impl Tls {
         let connector = TlsConnector::from(Arc::clone(&self.config));
         match timeout_at(deadline, connector.connect(self.name.clone(), stream)).await {
             Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(Unavailable::new(Layer::Tls, format!("{server}: {error}"))),
+            Ok(Err(error)) => Err(Unavailable::new(Layer::Tls, format!("{server}: {}", words(&error)))),
             Err(_) => Err(Unavailable::new(
                 Layer::Tls,
                 format!("{server} did not finish the TLS handshake within the timeout"),
@@ -90,6 +91,57 @@ impl Tls {
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
     }
+}
+
+/// An error of TLS, and what it asks of the operator.
+pub(crate) fn words(error: &io::Error) -> String {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause.and_then(meaning) {
+        Some(meaning) => format!("{error} ({meaning})"),
+        None => error.to_string(),
+    }
+}
+
+fn meaning(error: &rustls::Error) -> Option<&'static str> {
+    use rustls::{AlertDescription as Alert, CertificateError as Certificate, Error, InvalidMessage};
+    Some(match error {
+        Error::InvalidCertificate(certificate) => match certificate {
+            Certificate::UnknownIssuer => "its certificate is signed by an authority that ca does not hold",
+            Certificate::BadSignature => {
+                "the authority of that name in ca has another key than the one that signed"
+            }
+            Certificate::Expired | Certificate::ExpiredContext { .. } => {
+                "its certificate has expired, or this machine's clock is wrong"
+            }
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
+                "its certificate is not valid yet, or this machine's clock is wrong"
+            }
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+                "its certificate carries another name; set server-name to one in it"
+            }
+            Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => {
+                "its certificate is not for servers: extended key usage lacks serverAuth"
+            }
+            // webpki has no error of its own for it.
+            Certificate::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                "its certificate is an authority's own and no server's"
+            }
+            _ => return None,
+        },
+        Error::AlertReceived(Alert::CertificateRequired) => {
+            "it wants a certificate of ours; set certificate and private-key"
+        }
+        Error::AlertReceived(
+            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::AccessDenied,
+        ) => "it does not accept our certificate; see which authority it trusts",
+        Error::AlertReceived(Alert::CertificateExpired) => "our certificate has expired",
+        Error::AlertReceived(Alert::ProtocolVersion | Alert::HandshakeFailure)
+        | Error::PeerIncompatible(_) => "the two have no TLS version and ciphers in common",
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "what it says is no TLS; see whether the port is the one for TLS"
+        }
+        _ => return None,
+    })
 }
 
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {

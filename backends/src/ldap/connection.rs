@@ -88,11 +88,11 @@ impl Connection {
         let tcp = endpoint.connect(deadline).await?;
         let stream: Box<dyn Stream> = match protection {
             Protection::Clear => Box::new(tcp),
-            Protection::Ldaps(tls) => Box::new(tls.connect(tcp, &server, deadline).await.map_err(in_words)?),
+            Protection::Ldaps(tls) => Box::new(tls.connect(tcp, &server, deadline).await?),
             Protection::StartTls(tls) => {
                 let mut wire = Wire::new(tcp, server.clone());
                 wire.start_tls(deadline).await?;
-                Box::new(tls.connect(wire.stream, &server, deadline).await.map_err(in_words)?)
+                Box::new(tls.connect(wire.stream, &server, deadline).await?)
             }
         };
         Ok(Self(Wire::new(stream, server)))
@@ -278,25 +278,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
         Ok(())
     }
-}
-
-/// Adds to TLS's own words what they mean here.
-fn in_words(unavailable: Unavailable) -> Failure {
-    let Unavailable { layer, why } = unavailable;
-    let meaning = [
-        ("UnknownIssuer", "its certificate is signed by an authority that ca does not hold"),
-        ("BadSignature", "the authority of that name in ca has another key than the one that signed"),
-        ("CaUsedAsEndEntity", "its certificate is an authority's own and no server's"),
-        ("xpired", "its certificate has expired"),
-        ("not valid for name", "its certificate carries another name; set server-name to one in it"),
-        ("NotValidForName", "its certificate carries another name; set server-name to one in it"),
-        ("NotValidYet", "its certificate is not valid yet"),
-        ("not valid yet", "its certificate is not valid yet"),
-    ];
-    let meaning = meaning.iter().find(|(sign, _)| why.contains(sign)).map(|(_, meaning)| *meaning);
-    let why = match meaning {
-        Some(meaning) => format!("{why} ({meaning})"),
-        None => why,
-    };
-    Failure::Unavailable(Unavailable::new(layer, why))
 }

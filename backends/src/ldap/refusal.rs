@@ -52,14 +52,13 @@ pub(super) fn judge(outcome: &Outcome, server: &str, name: &str) -> Judgement {
         (INVALID_CREDENTIALS, _) => active_directory(&outcome.text).unwrap_or(RejectReason::WrongPassword),
         // Only for a name made of a template can there be nobody.
         (NO_SUCH_OBJECT, _) => RejectReason::UnknownUser,
-        (
-            CONSTRAINT_VIOLATION
-            | INVALID_DN_SYNTAX
-            | INAPPROPRIATE_AUTHENTICATION
-            | INSUFFICIENT_ACCESS
-            | UNWILLING,
-            _,
-        ) => RejectReason::CannotBeSent(format!("{server} refuses the bind as {name}: {}", words(outcome))),
+        // What directories say of a person's account by codes that RFC 4511 has for more.
+        (CONSTRAINT_VIOLATION, _) => RejectReason::LockedOut,
+        (INAPPROPRIATE_AUTHENTICATION, _) => RejectReason::NoPassword,
+        (UNWILLING, _) => RejectReason::Disabled,
+        (INVALID_DN_SYNTAX | INSUFFICIENT_ACCESS, _) => {
+            RejectReason::CannotBeSent(format!("{server} refuses the bind as {name}: {}", words(outcome)))
+        }
         (STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED, _) => {
             return Judgement::Undecided(wants_tls(server, outcome));
         }
@@ -208,11 +207,24 @@ mod tests {
     }
 
     #[test]
+    fn the_codes_for_an_account_that_may_not_bind_have_their_reasons() {
+        for (code, text, reason) in [
+            (19, "Exceed password retry limit. Please try later.", RejectReason::LockedOut),
+            (48, "", RejectReason::NoPassword),
+            (53, "Account inactivated. Contact system administrator.", RejectReason::Disabled),
+        ] {
+            assert_eq!(judge(&refused(code, text, None), "s", "cn=a"), Judgement::Refused(reason), "{code}");
+            assert_eq!(service_refused(&refused(code, text, None), "s", "cn=a").layer, Layer::Secret);
+        }
+    }
+
+    #[test]
     fn other_refusals_are_told_in_words() {
-        let Judgement::Refused(reason) = judge(&refused(53, "inactivated", None), "s", "cn=a") else {
+        let Judgement::Refused(reason) = judge(&refused(50, "no auth access", None), "s", "cn=a") else {
             panic!()
         };
-        assert!(reason.to_string().contains("unwillingToPerform (53): inactivated"), "{reason}");
+        assert!(reason.to_string().contains("insufficientAccessRights (50): no auth access"), "{reason}");
+        assert_eq!(reason.layer(), Layer::Configuration);
         let Judgement::Undecided(why) = judge(&refused(8, "", None), "s", "cn=a") else { panic!() };
         assert_eq!(why.layer, Layer::Tls);
         let Judgement::Undecided(why) = judge(&refused(51, "later", None), "s", "cn=a") else { panic!() };

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::packet::Header;
 use super::wire::{Broken, Stream, Wire};
+use crate::tls;
 
 /// A connection that has been idle for longer may have been forgotten by a firewall in between.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
@@ -182,7 +183,7 @@ async fn write(
             Err(error) => Err(error),
         };
         if let Err(error) = sent {
-            return sessions.end(Broken::Error(error.to_string()));
+            return sessions.end(Broken::Error(tls::words(&error)));
         }
     }
 }

@@ -16,7 +16,7 @@ use super::packet::{Header, Kind, Malformed, SINGLE_CONNECT, UNENCRYPTED};
 use super::shared::Shared;
 use super::wire::{Broken, Stream, Wire};
 use crate::net::Endpoint;
-use crate::tls::Tls;
+use crate::tls::{self, Tls};
 
 /// Connections of one session each that stand at the same time at most.
 const MOST_CONNECTIONS: usize = 64;
@@ -249,7 +249,7 @@ impl Transport {
         match timeout_at(deadline, sending).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                return Err(self.broken_at_once(&Broken::Error(error.to_string()), what));
+                return Err(self.broken_at_once(&Broken::Error(tls::words(&error)), what));
             }
             Err(_) => return Err(self.silent(what, false)),
         }

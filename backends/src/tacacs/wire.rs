@@ -3,6 +3,7 @@
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
 
 use super::packet::{HEADER, Header, Malformed};
+use crate::tls;
 
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
@@ -62,7 +63,7 @@ impl<S: AsyncRead + Unpin> Wire<S> {
                 Ok(0) if self.buffer.is_empty() => return Err(Broken::Closed),
                 Ok(0) => return Err(Broken::Halfway),
                 Ok(_) => {}
-                Err(error) => return Err(Broken::Error(error.to_string())),
+                Err(error) => return Err(Broken::Error(tls::words(&error))),
             }
         }
     }

@@ -13,6 +13,7 @@ use super::super::peer::Peer;
 use super::table::{IDENTIFIERS, Table};
 use crate::radius::frame::Frames;
 use crate::radius::packet::{Disbelief, MAX_PACKET, Malformed, Packet};
+use crate::tls;
 
 /// A stream that has been idle for longer may have been forgotten by a firewall in between.
 const IDLE_LIMIT: Duration = Duration::from_secs(120);
@@ -274,7 +275,7 @@ async fn read(reader: &mut (impl AsyncRead + Unpin), shared: &Shared) -> Broken 
                 return if frames.is_halfway() { Broken::Halfway } else { Broken::Closed };
             }
             Err(error) if error.get_ref().is_some_and(|error| error.is::<rustls::Error>()) => {
-                return Broken::Tls(error.to_string());
+                return Broken::Tls(tls::words(&error));
             }
             Err(error) => return Broken::Error(error.to_string()),
         }
@@ -289,7 +290,7 @@ async fn write(writer: &mut (impl AsyncWrite + Unpin), mut queue: mpsc::Receiver
             Err(error) => Err(error),
         };
         if let Err(error) = sent {
-            return Broken::Error(error.to_string());
+            return Broken::Error(tls::words(&error));
         }
     }
     Broken::Closed
