@@ -9,6 +9,7 @@ pub mod ldap;
 pub mod local;
 pub mod net;
 pub mod nt;
+mod nt_status;
 pub mod radius;
 pub mod sdi;
 mod servers;

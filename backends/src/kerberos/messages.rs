@@ -1,6 +1,7 @@
 //! Messages of RFC 4120: what is asked (section 5.4.1), what is answered (sections 5.4.2, 5.9.1), and what their
 //! encrypted parts hold. Octets in, structs out; nothing is decided here.
 
+mod error;
 mod time;
 
 use zeroize::Zeroizing;
@@ -9,6 +10,7 @@ use super::der::{
     BIT_STRING, Malformed, OCTET_STRING, Reader, SEQUENCE, STRING, TIME, application, element, field,
     integer, sequence,
 };
+pub use error::KdcError;
 pub use time::KerberosTime;
 
 /// Padata types (section 7.5.2).
@@ -138,19 +140,6 @@ pub struct KdcReply {
     pub encrypted: Encrypted,
 }
 
-/// KRB-ERROR (section 5.9.1), as far as it says something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KdcError {
-    /// See section 7.5.9.
-    pub code: i32,
-    /// The KDC's clock.
-    pub time: Option<KerberosTime>,
-    /// The KDC's words.
-    pub text: String,
-    /// How a password becomes a key (METHOD-DATA, section 5.2.7).
-    pub methods: Vec<EtypeInfo>,
-}
-
 /// What a KDC answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -232,33 +221,6 @@ impl Ticket {
             encrypted: Encrypted::read(fields.field(3, "a ticket without an encrypted part")?)?,
         })
     }
-}
-
-impl KdcError {
-    fn read(mut message: Reader<'_>) -> Result<Self, Malformed> {
-        let mut fields = message.sequence()?;
-        version_and_kind(&mut fields, KRB_ERROR)?;
-        let time = match fields.optional(4)? {
-            Some(mut time) => KerberosTime::parse(time.expect(TIME, "no time where one belongs")?.content),
-            None => None,
-        };
-        let code = fields.field(6, "an error without a code")?.number()?;
-        let text = match fields.optional(11)? {
-            Some(mut text) => printable(text.string()?),
-            None => String::new(),
-        };
-        // What is no METHOD-DATA says nothing to us: with most codes it is something else.
-        let methods = match fields.optional(12)? {
-            Some(mut data) => etype_info(Reader::new(data.octets()?)).unwrap_or_default(),
-            None => Vec::new(),
-        };
-        Ok(Self { code, time, text, methods })
-    }
-}
-
-/// The KDC's words for the log.
-fn printable(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// The entries of PA-ETYPE-INFO2 in a SEQUENCE OF PA-DATA.

@@ -3,6 +3,7 @@
 use tollgate_aaa::{Layer, Reject, RejectReason, Unavailable, Verdict};
 
 use super::messages::{KdcError, KerberosTime};
+use crate::nt_status;
 
 const NAME_EXP: i32 = 1;
 const C_PRINCIPAL_UNKNOWN: i32 = 6;
@@ -66,6 +67,11 @@ pub(super) fn no_common_etype() -> Stop {
 
 /// What an answer to an AS-REQ says about the user. `own_realm`: the realm is that of the configuration.
 pub(super) fn of_user(error: &KdcError, server: &str, realm: &str, own_realm: bool) -> Stop {
+    if let CLIENT_REVOKED | KEY_EXPIRED | NAME_EXP | CLIENT_NOTYET | POLICY = error.code
+        && let Some(reason) = error.status.and_then(nt_status::reason)
+    {
+        return reason.into();
+    }
     match error.code {
         C_PRINCIPAL_UNKNOWN => RejectReason::UnknownUser.into(),
         // The second: KDCs that decrypt the time before they look what it is.

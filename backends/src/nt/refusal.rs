@@ -1,25 +1,15 @@
 //! What a domain controller's status means (\[MS-ERREF\] section 2.3.1).
 
-use tollgate_aaa::{Layer, Reject, RejectReason, Unavailable, Verdict};
+use tollgate_aaa::{Layer, Reject, Unavailable, Verdict};
+
+use crate::nt_status;
 
 /// The verdict of a status that lets nobody in.
 pub(super) fn verdict(status: u32, server: &str) -> Verdict {
-    let reason = match status {
-        // STATUS_LOGON_FAILURE is all that a careful controller says; STATUS_WRONG_PASSWORD.
-        0xc000_006d | 0xc000_006a => RejectReason::WrongPassword,
-        0xc000_0064 => RejectReason::UnknownUser,
-        0xc000_006e => RejectReason::NoDialinPermission,
-        0xc000_006f => RejectReason::RestrictedHours,
-        0xc000_0070 => RejectReason::RestrictedWorkstation,
-        0xc000_0071 => RejectReason::PasswordExpired,
-        0xc000_0072 => RejectReason::Disabled,
-        0xc000_015b => RejectReason::NoDialinPermission,
-        0xc000_0193 => RejectReason::Expired,
-        0xc000_0224 => RejectReason::PasswordMustChange,
-        0xc000_0234 => RejectReason::LockedOut,
-        other => return Verdict::Unavailable(silence(other, server)),
-    };
-    Verdict::Reject(Reject::new(reason))
+    match nt_status::reason(status) {
+        Some(reason) => Verdict::Reject(Reject::new(reason)),
+        None => Verdict::Unavailable(silence(status, server)),
+    }
 }
 
 /// Statuses that say nothing about the user.
@@ -41,6 +31,8 @@ fn silence(status: u32, server: &str) -> Unavailable {
 
 #[cfg(test)]
 mod tests {
+    use tollgate_aaa::RejectReason;
+
     use super::*;
 
     #[test]

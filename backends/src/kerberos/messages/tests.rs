@@ -52,6 +52,7 @@ fn an_error_says_how_a_password_becomes_a_key() {
             EtypeInfo { etype: 18, salt: Some(b"A.TESTjoe".to_vec()), parameters: Some(vec![0, 0, 16, 0]) },
             EtypeInfo { etype: 17, salt: None, parameters: None },
         ],
+        status: None,
     };
     assert_eq!(Answer::to_as_request(&error), Ok(Answer::Error(wanted)));
     for length in 0..error.len() {
