@@ -89,13 +89,13 @@ const CASES: &[Case] = &[
     case("nt", "workstation", samba::PASSWORD, ELSEWHERE),
     case("kerberos", "vera", OTHER, WRONG),
     case("kerberos", "nobody", OTHER, UNKNOWN),
-    // A KDC has one word for the four of them, and one for two kinds of old passwords.
-    case("kerberos", "disabled", samba::PASSWORD, REVOKED),
-    case("kerberos", "expired", samba::PASSWORD, REVOKED),
+    case("kerberos", "disabled", samba::PASSWORD, DISABLED),
+    case("kerberos", "expired", samba::PASSWORD, EXPIRED),
     case("kerberos", "oldpassword", samba::PASSWORD, OLD),
-    case("kerberos", "mustchange", samba::PASSWORD, OLD),
+    case("kerberos", "mustchange", samba::PASSWORD, CHANGE),
+    // Samba has no status for it, and Kerberos one word for three states.
     case("kerberos", "locked", samba::PASSWORD, REVOKED),
-    case("kerberos", "hours", samba::PASSWORD, REVOKED),
+    case("kerberos", "hours", samba::PASSWORD, HOURS),
     case("sdi", "vera", OTHER, WRONG),
     case("sdi", "unknown", PASSWORD, WRONG),
 ];
