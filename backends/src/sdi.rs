@@ -17,6 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::Instant;
+use tollgate_aaa::pool::Place;
 use tollgate_aaa::{
     AuthRequest, Backend, Challenge, Counters, Credentials, Layer, MatrixCell, PrintableName, Reject,
     RejectReason, Secret, ServerType, Unavailable, Verdict,
@@ -25,7 +26,7 @@ use tracing::info;
 
 use crate::tls::TlsSettings;
 use api::{Answer, Decision, Method};
-use http::Client;
+use http::{Client, Connection};
 use pending::{Asked, Pending};
 
 /// One server with the API.
@@ -100,13 +101,26 @@ impl SdiBackend {
             ));
         };
         let deadline = Instant::now() + self.settings.timeout;
+        let place = self.client.place(deadline).await?;
+        // In a box, since logins that wait for a place are many, and need no room for a handshake and an answer.
+        Box::pin(self.ask_in(place, user, passcode, deadline)).await
+    }
+
+    async fn ask_in(
+        &self,
+        place: Place<'_, Connection>,
+        user: &str,
+        passcode: &str,
+        deadline: Instant,
+    ) -> Result<Verdict, Unavailable> {
+        let reject = |reason| Ok(Verdict::Reject(Reject::new(reason)));
         let message_id = self.message_id()?;
         let open = self.pending.take(user);
         let (path, question) = match &open {
             Some(asked) => ("verify", asked.answer(&message_id, passcode)),
             None => ("initialize", api::initialize(&self.settings.client_id, user, &message_id, passcode)),
         };
-        let body = self.client.post(path, question, deadline).await?;
+        let body = self.client.post(place, path, question, deadline).await?;
         let answer = Answer::parse(&body, &message_id).map_err(|what| {
             Counters::count(&self.counters.malformed);
             Unavailable::new(Layer::Protocol, format!("{}: {what}", self.client.address()))
@@ -124,7 +138,7 @@ impl SdiBackend {
             }
             Decision::Challenge(method) => {
                 let message = method.prompt().to_owned();
-                info!(user = %PrintableName(name), wants = method.id(), "SecurID asks a second question");
+                info!(user = %PrintableName(user.as_bytes()), wants = method.id(), "SecurID asks a second question");
                 self.pending.put(user, Asked::new(method, answer.into_context()));
                 Ok(Verdict::Challenge(Challenge { message, ..Challenge::default() }))
             }

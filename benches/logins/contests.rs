@@ -58,7 +58,7 @@ fn endpoint(port: u16) -> Endpoint {
 }
 
 /// A file of its own that stays until the process ends.
-fn file(name: &str, content: &str) -> PathBuf {
+pub(crate) fn file(name: &str, content: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("tollgate-logins-{}-{name}", std::process::id()));
     fs::write(&path, content).expect("a temporary file");
     path
@@ -107,7 +107,12 @@ fn directory() -> Slapd {
 }
 
 fn ldap(port: u16, dn_template: Option<String>) -> Arc<LdapBackend> {
-    LdapBackend::new(LdapSettings {
+    LdapBackend::new(ldap_settings(port, dn_template)).expect("settings")
+}
+
+/// By template, or by search where there is none.
+pub(crate) fn ldap_settings(port: u16, dn_template: Option<String>) -> LdapSettings {
+    LdapSettings {
         endpoint: endpoint(port),
         security: Security::Clear,
         base_dn: slapd::BASE.to_owned(),
@@ -121,8 +126,7 @@ fn ldap(port: u16, dn_template: Option<String>) -> Arc<LdapBackend> {
         server_type: DirectoryType::OpenLdap,
         timeout: Duration::from_secs(10),
         attribute_map: Arc::new(AttributeMap::default()),
-    })
-    .expect("settings")
+    }
 }
 
 /// Plain binds with ldap3, one after the other on each of 16 connections; with a search before each where `search`.

@@ -6,17 +6,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_aaa::{Backend, Secret, Verdict};
+use tollgate_backends::kerberos::{KerberosBackend, KerberosSettings, Transport};
+use tollgate_backends::ldap::{LdapBackend, LdapSettings, Security};
 use tollgate_backends::net::Endpoint;
 use tollgate_backends::nt::{NtBackend, NtSettings};
 use tollgate_backends::radius::{RadiusBackend, RadiusSettings, RadiusTransport};
+use tollgate_backends::sdi::{SdiBackend, SdiSettings};
 use tollgate_backends::tacacs::{TacacsBackend, TacacsSettings};
+use tollgate_backends::tls::TlsSettings;
 use tollgate_benches::router_to;
+use tollgate_tests::pki::Authority;
+
+use crate::contests;
 
 /// The argument that measures one kind.
 pub(crate) const WORD: &str = "waiting";
 
 const LOGINS: usize = 10_000;
-const KINDS: [&str; 5] = ["RADIUS", "RADIUS over TCP", "TACACS+", "TACACS+, shared", "NT"];
+const KINDS: [&str; 11] = [
+    "RADIUS",
+    "RADIUS over TCP",
+    "TACACS+",
+    "TACACS+, shared",
+    "LDAP, template",
+    "LDAP, search",
+    "LDAP over TLS",
+    "NT",
+    "Kerberos",
+    "Kerberos over TCP",
+    "SDI",
+];
 
 pub(crate) fn all() {
     println!("{LOGINS} logins that wait for a silent server");
@@ -30,9 +49,15 @@ pub(crate) fn all() {
 /// Measures in this process and prints a line.
 pub(crate) fn measure(kind: &str) {
     let runtime = crate::runtime();
-    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    // One port that is free by both.
+    let (listener, silent) = std::iter::repeat_with(|| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        UdpSocket::bind(address).map(|silent| (listener, silent))
+    })
+    .find_map(Result::ok)
+    .expect("there are many");
     let port = silent.local_addr().expect("bound").port();
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the same port");
     std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
     let timeout = Duration::from_secs(5);
     let backend: Arc<dyn Backend> = match kind {
@@ -49,6 +74,32 @@ pub(crate) fn measure(kind: &str) {
             };
             RadiusBackend::new(settings, runtime.handle().clone()).expect("settings")
         }
+        "LDAP, template" | "LDAP, search" | "LDAP over TLS" => {
+            let security = if kind == "LDAP over TLS" { Security::Ldaps(trust()) } else { Security::Clear };
+            let template = (kind != "LDAP, search").then(|| "uid={user},dc=example,dc=test".to_owned());
+            let settings = LdapSettings { security, timeout, ..contests::ldap_settings(port, template) };
+            LdapBackend::new(settings).expect("settings")
+        }
+        "Kerberos" | "Kerberos over TCP" => KerberosBackend::new(KerberosSettings {
+            endpoint: Endpoint { host: "127.0.0.1".to_owned(), port },
+            realm: "EXAMPLE.TEST".to_owned(),
+            realm_from_user: false,
+            keytab: None,
+            service_principal: None,
+            insecure_without_keytab: true,
+            timeout,
+            transport: if kind == "Kerberos" { Transport::Auto } else { Transport::Tcp },
+        })
+        .expect("settings"),
+        "SDI" => SdiBackend::new(SdiSettings {
+            url: format!("https://127.0.0.1:{port}/mfa/v1_1"),
+            client_key: key(),
+            client_id: "vpn".to_owned(),
+            tls: trust(),
+            timeout,
+            challenge_lifetime: Duration::from_secs(60),
+        })
+        .expect("settings"),
         "NT" => NtBackend::new(NtSettings {
             endpoint: Endpoint { host: "127.0.0.1".to_owned(), port },
             domain_controller: None,
@@ -86,6 +137,13 @@ pub(crate) fn measure(kind: &str) {
         most
     });
     println!("{kind:<22} {:>10.1} MiB more", (most - before) as f64 / f64::from(1 << 20));
+}
+
+/// An authority, so that there is one: nothing that it vouches for ever comes.
+fn trust() -> TlsSettings {
+    let authority = Authority::new("/CN=nobody");
+    let ca = contests::file("ca.pem", &authority.certificate());
+    TlsSettings { ca: Some(ca), ..TlsSettings::default() }
 }
 
 fn key() -> Secret {

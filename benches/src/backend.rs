@@ -52,7 +52,7 @@ pub fn router_to(server: Arc<dyn Backend>) -> Router {
         name: name.to_owned(),
         server_group: Arc::clone(&group),
         local_fallback: false,
-        methods: vec![AuthMethod::Pap, AuthMethod::MsChapV2],
+        methods: vec![AuthMethod::Pap, AuthMethod::SdiPasscode, AuthMethod::MsChapV2],
         strip_realm: true,
         strip_group: true,
         strip_domain: true,

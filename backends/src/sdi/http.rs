@@ -8,7 +8,7 @@ use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-use tollgate_aaa::pool::Pool;
+use tollgate_aaa::pool::{Place, Pool};
 use tollgate_aaa::{Layer, Unavailable};
 use zeroize::Zeroizing;
 
@@ -23,7 +23,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(20);
 /// Octets of an answer at most.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
-type Connection = SendRequest<Full<Bytes>>;
+pub(super) type Connection = SendRequest<Full<Bytes>>;
 
 pub(super) struct Client {
     endpoint: Endpoint,
@@ -80,18 +80,20 @@ impl Client {
         &self.address
     }
 
+    /// Waits for one of the connections.
+    pub(super) async fn place(&self, deadline: Instant) -> Result<Place<'_, Connection>, Unavailable> {
+        let place = self.pool.take(deadline).await;
+        place.map_err(|busy| Unavailable::new(Layer::Connection, format!("{}: {busy}", self.address)))
+    }
+
     /// `POST {url}/authn/{what}`; gives the body of a 200.
     pub(super) async fn post(
         &self,
+        mut place: Place<'_, Connection>,
         what: &str,
         question: Zeroizing<Vec<u8>>,
         deadline: Instant,
     ) -> Result<Bytes, Unavailable> {
-        let mut place = self
-            .pool
-            .take(deadline)
-            .await
-            .map_err(|busy| Unavailable::new(Layer::Connection, format!("{}: {busy}", self.address)))?;
         if let Some(mut connection) = place.reused() {
             match self.ask(&mut connection, what, &question, deadline).await {
                 Ok(body) => {

@@ -90,12 +90,13 @@ impl Directory {
     }
 
     async fn open(&self, server: &Endpoint, deadline: Instant) -> Result<Connection, Failure> {
+        // In a box, since logins that wait for a place are many, and need no room for a handshake.
         if *server == self.settings.endpoint {
-            return Connection::open(server, &self.protection, deadline).await;
+            return Box::pin(Connection::open(server, &self.protection, deadline)).await;
         }
         let protection = elsewhere(&self.settings.security, &server.host)
             .map_err(|why| Unavailable::new(Layer::Tls, why))?;
-        Connection::open(server, &protection, deadline).await
+        Box::pin(Connection::open(server, &protection, deadline)).await
     }
 
     /// Opens a connection and binds our own account on it.
