@@ -1,12 +1,13 @@
 //! A RADIUS server that says yes: it lets a measurement show what the access server costs, not what a RADIUS server
 //! costs. It checks nothing and is of no other use.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
@@ -36,11 +37,17 @@ impl Responder {
             SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             secret,
+            Duration::ZERO,
         )
     }
 
-    /// Listens on these addresses.
-    pub fn on(authentication: SocketAddr, accounting: SocketAddr, secret: &[u8]) -> io::Result<Self> {
+    /// Listens on these addresses; answers to Access-Requests leave after `delay`.
+    pub fn on(
+        authentication: SocketAddr,
+        accounting: SocketAddr,
+        secret: &[u8],
+        delay: Duration,
+    ) -> io::Result<Self> {
         let sockets = [UdpSocket::bind(authentication)?, UdpSocket::bind(accounting)?];
         let (authentication, accounting) = (sockets[0].local_addr(), sockets[1].local_addr());
         let answered = Arc::new(AtomicU64::new(0));
@@ -48,7 +55,7 @@ impl Responder {
         let secret = secret.to_vec();
         let (count, stopped) = (Arc::clone(&answered), Arc::clone(&stop));
         let worker = std::thread::Builder::new().name("responder".into()).spawn(move || {
-            if let Err(error) = serve(&sockets, &secret, &count, &stopped) {
+            if let Err(error) = serve(&sockets, &secret, delay, &count, &stopped) {
                 tracing::error!(%error, "the RADIUS responder ended");
             }
         })?;
@@ -81,27 +88,59 @@ impl Drop for Responder {
     }
 }
 
-fn serve(sockets: &[UdpSocket; 2], secret: &[u8], answered: &AtomicU64, stop: &AtomicBool) -> io::Result<()> {
+/// An answer that has to wait.
+struct Late {
+    due: Instant,
+    local: SocketAddr,
+    remote: SocketAddr,
+    answer: Vec<u8>,
+}
+
+fn serve(
+    sockets: &[UdpSocket; 2],
+    secret: &[u8],
+    delay: Duration,
+    answered: &AtomicU64,
+    stop: &AtomicBool,
+) -> io::Result<()> {
     use std::os::fd::AsFd;
     let waiter = tollgate_sys::event::Waiter::new()?;
     for (number, socket) in sockets.iter().enumerate() {
         waiter.watch(socket.as_fd(), number as u32)?;
     }
     let (mut inbound, mut outbound) = (Inbound::new(), Outbound::new());
+    let mut late: VecDeque<Late> = VecDeque::new();
+    let send = |outbound: &mut Outbound, socket, Late { local, remote, answer, .. }: Late| {
+        outbound.push(socket, local, remote, |buffer| {
+            buffer[..answer.len()].copy_from_slice(&answer);
+            answer.len()
+        });
+        answered.fetch_add(1, Ordering::Relaxed);
+    };
     while !stop.load(Ordering::Relaxed) {
-        let ready = waiter.wait(Some(Duration::from_millis(100)))?;
+        let most = Duration::from_millis(100);
+        let due = late.front().map(|late| late.due.saturating_duration_since(Instant::now()));
+        let ready = waiter.wait(Some(due.unwrap_or(most).min(most)))?;
+        let now = Instant::now();
+        while late.front().is_some_and(|late| late.due <= now) {
+            if let Some(late) = late.pop_front() {
+                send(&mut outbound, &sockets[0], late);
+            }
+        }
+        outbound.flush(&sockets[0]);
         for (number, socket) in sockets.iter().enumerate().filter(|(number, _)| ready & 1 << number != 0) {
-            let _ = number;
             loop {
                 let count = inbound.receive(socket)?;
                 for index in 0..count {
                     let Some(request) = inbound.datagram(index) else { continue };
                     let Some(answer) = answer(request.bytes, secret) else { continue };
-                    outbound.push(socket, request.local, request.remote, |buffer| {
-                        buffer[..answer.len()].copy_from_slice(&answer);
-                        answer.len()
-                    });
-                    answered.fetch_add(1, Ordering::Relaxed);
+                    let answer =
+                        Late { due: now + delay, local: request.local, remote: request.remote, answer };
+                    if number == 0 && !delay.is_zero() {
+                        late.push_back(answer);
+                    } else {
+                        send(&mut outbound, socket, answer);
+                    }
                 }
                 outbound.flush(socket);
                 if count < BATCH {

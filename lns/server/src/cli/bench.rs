@@ -48,6 +48,9 @@ pub(crate) enum Command {
         /// File with the shared secret.
         #[arg(long, value_name = "FILE")]
         secret_file: std::path::PathBuf,
+        /// Seconds that an Access-Request waits for its answer.
+        #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+        delay: u64,
     },
 }
 
@@ -149,7 +152,9 @@ pub(crate) fn run(command: &Command) -> ExitCode {
         Command::Limits { packet } => {
             bench::limits(*packet).map(|report| print(&report)).map_err(|error| error.to_string())
         }
-        Command::Radius { listen, accounting, secret_file } => radius(*listen, *accounting, secret_file),
+        Command::Radius { listen, accounting, secret_file, delay } => {
+            radius(*listen, *accounting, secret_file, Duration::from_secs(*delay))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -237,9 +242,14 @@ fn with_target<R: Serialize>(
     Ok(())
 }
 
-fn radius(listen: SocketAddr, accounting: SocketAddr, secret_file: &std::path::Path) -> Result<(), String> {
+fn radius(
+    listen: SocketAddr,
+    accounting: SocketAddr,
+    secret_file: &std::path::Path,
+    delay: Duration,
+) -> Result<(), String> {
     let secret = std::fs::read(secret_file).map_err(|error| format!("{}: {error}", secret_file.display()))?;
-    let responder = Responder::on(listen, accounting, secret.trim_ascii_end())
+    let responder = Responder::on(listen, accounting, secret.trim_ascii_end(), delay)
         .map_err(|error| format!("cannot listen on {listen} and {accounting}: {error}"))?;
     eprintln!("answering on {listen} and {accounting}");
     loop {
