@@ -65,7 +65,12 @@ impl Lab {
     pub fn with_settings(radius_users: &str, tacacs_users: &str, tacacs_settings: &str) -> Self {
         let authority = Authority::new("/O=Corp/CN=Corp CA");
         let own = authority.issue("/O=Corp/CN=radius.corp.test", Some("DNS:radius.corp.test"));
-        let eap = Eap { certificate: own.certificate, key: own.key, ca: authority.certificate() };
+        let eap = Eap {
+            certificate: own.certificate,
+            key: own.key,
+            ca: authority.certificate(),
+            first_method: "md5",
+        };
         static JOE: Once = Once::new();
         let domain = Samba::shared();
         JOE.call_once(|| {

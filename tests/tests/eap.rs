@@ -51,7 +51,12 @@ impl Lab {
         {
             fs::write(folder.path().join(name), content).expect("writable");
         }
-        let eap = Eap { certificate: server.certificate, key: server.key, ca: authority.certificate() };
+        let eap = Eap {
+            certificate: server.certificate,
+            key: server.key,
+            ca: authority.certificate(),
+            first_method: "md5",
+        };
         let radius =
             FreeRadius::start(Options { users: ACCOUNTS.into(), eap: Some(eap), ..Options::default() });
         Self { radius, folder }
@@ -151,7 +156,12 @@ fn a_real_pppd_is_let_in_by_eap_md5() {
         eap: Some({
             let authority = Authority::new("/O=Corp/CN=Corp CA");
             let server = authority.issue("/O=Corp/CN=radius.corp.test", Some("DNS:radius.corp.test"));
-            Eap { certificate: server.certificate, key: server.key, ca: authority.certificate() }
+            Eap {
+                certificate: server.certificate,
+                key: server.key,
+                ca: authority.certificate(),
+                first_method: "md5",
+            }
         }),
         namespace: Some(namespace.name().to_owned()),
         ..Options::default()
@@ -164,6 +174,46 @@ fn a_real_pppd_is_let_in_by_eap_md5() {
     guest.wait_for("GUEST up");
     let started = server.wait_for_log("session started");
     assert!(started.contains("user=joe") && started.contains("method=eap-proxy"), "{started}");
+    guest.wait_for("2 received, 0% packet loss");
+    server.wait_for_log("session ended");
+    guest.finish();
+}
+
+#[test]
+fn a_real_pppd_is_let_in_by_eap_tls() {
+    let namespace = guest::namespace();
+    let authority = Authority::new("/O=Corp/CN=Corp CA");
+    let server = authority.issue("/O=Corp/CN=radius.corp.test", Some("DNS:radius.corp.test"));
+    let joe = authority.issue("/O=Corp/CN=joe", None);
+    let radius = FreeRadius::start(Options {
+        users: ACCOUNTS.into(),
+        eap: Some(Eap {
+            certificate: server.certificate,
+            key: server.key,
+            ca: authority.certificate(),
+            first_method: "tls",
+        }),
+        namespace: Some(namespace.name().to_owned()),
+        ..Options::default()
+    });
+    let lns = LOOPBACK.replace("127.0.0.1:0", &format!("{}:1701", guest::SERVER));
+    let policy = "ppp-encryption = \"required\"";
+    let mut server = Server::start(&config(&lns, &radius::host(&radius, ""), policy), &[], Some(&namespace));
+    let files: String =
+        [("ca.pem", authority.certificate()), ("joe.pem", joe.certificate), ("joe.key", joe.key)]
+            .iter()
+            .map(|(name, content)| format!("cat > /tmp/{name} <<'X'\n{content}\nX\n"))
+            .collect();
+    let script = format!(
+        "{files}dial joe none <<X\nrefuse-pap\nrefuse-chap\nrefuse-mschap\nrefuse-mschap-v2\nca /tmp/ca.pem\ncert \
+         /tmp/joe.pem\nkey /tmp/joe.key\nremotename radius.corp.test\nrequire-mppe\nX\nwait_up && ping -c 2 -i 0.2 10.77.0.1 && \
+         sleep 1\nhang_up\nwait_down"
+    );
+    let mut guest = Guest::boot(&namespace, &script);
+    guest.wait_for("GUEST up");
+    let started = server.wait_for_log("session started");
+    assert!(started.contains("user=joe") && started.contains("method=eap-proxy"), "{started}");
+    assert!(started.contains("MPPE-128"), "the keys of EAP-TLS: {started}");
     guest.wait_for("2 received, 0% packet loss");
     server.wait_for_log("session ended");
     guest.finish();

@@ -17,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 
 const EAP_MODULE: &str = r#"
     eap {
-        default_eap_type = md5
+        default_eap_type = {first}
         timer_expire = 60
         md5 { }
         mschapv2 { }
@@ -147,6 +147,8 @@ pub struct Eap {
     pub key: String,
     /// The authority that vouches for clients.
     pub ca: String,
+    /// The method that is offered first, in FreeRADIUS's words.
+    pub first_method: &'static str,
 }
 
 /// A running server.
@@ -309,7 +311,9 @@ impl FreeRadius {
                     fs::write(self.folder.join(name), content).unwrap();
                 }
                 (
-                    EAP_MODULE.replace("{folder}", &folder.to_string()),
+                    EAP_MODULE
+                        .replace("{folder}", &folder.to_string())
+                        .replace("{first}", files.first_method),
                     "eap { ok = return }",
                     "eap",
                     INNER_SERVER,
