@@ -180,7 +180,7 @@ fn a_real_pppd_is_let_in_by_eap_md5() {
 }
 
 #[test]
-fn a_real_pppd_is_let_in_by_eap_tls() {
+fn a_real_pppd_is_let_in_by_eap_tls_and_not_with_a_certificate_of_another_authority() {
     let namespace = guest::namespace();
     let authority = Authority::new("/O=Corp/CN=Corp CA");
     let server = authority.issue("/O=Corp/CN=radius.corp.test", Some("DNS:radius.corp.test"));
@@ -199,19 +199,35 @@ fn a_real_pppd_is_let_in_by_eap_tls() {
     let lns = LOOPBACK.replace("127.0.0.1:0", &format!("{}:1701", guest::SERVER));
     let policy = "ppp-encryption = \"required\"";
     let mut server = Server::start(&config(&lns, &radius::host(&radius, ""), policy), &[], Some(&namespace));
-    let files: String =
-        [("ca.pem", authority.certificate()), ("joe.pem", joe.certificate), ("joe.key", joe.key)]
-            .iter()
-            .map(|(name, content)| format!("cat > /tmp/{name} <<'X'\n{content}\nX\n"))
-            .collect();
+    let stranger = Authority::new("/O=Other/CN=Other CA").issue("/O=Corp/CN=joe", None);
+    let files: String = [
+        ("ca.pem", authority.certificate()),
+        ("joe.pem", joe.certificate),
+        ("joe.key", joe.key),
+        ("stranger.pem", stranger.certificate),
+        ("stranger.key", stranger.key),
+    ]
+    .iter()
+    .map(|(name, content)| format!("cat > /tmp/{name} <<'X'\n{content}\nX\n"))
+    .collect();
+    let dial = |who: &str| {
+        format!(
+            "dial joe none <<X\nrefuse-pap\nrefuse-chap\nrefuse-mschap\nrefuse-mschap-v2\nca /tmp/ca.pem\ncert \
+             /tmp/{who}.pem\nkey /tmp/{who}.key\nremotename radius.corp.test\nrequire-mppe\nX\n"
+        )
+    };
     let script = format!(
-        "{files}dial joe none <<X\nrefuse-pap\nrefuse-chap\nrefuse-mschap\nrefuse-mschap-v2\nca /tmp/ca.pem\ncert \
-         /tmp/joe.pem\nkey /tmp/joe.key\nremotename radius.corp.test\nrequire-mppe\nX\nwait_up && ping -c 2 -i 0.2 10.77.0.1 && \
-         sleep 1\nhang_up\nwait_down"
+        "{files}{}until grep -q 'Connection terminated' /tmp/pppd.log; do sleep 0.1; done\nhang_up; sleep 1\n\
+         {}wait_up && ping -c 2 -i 0.2 10.77.0.1 && sleep 1\nhang_up\nwait_down",
+        dial("stranger"),
+        dial("joe")
     );
     let mut guest = Guest::boot(&namespace, &script);
+    guest.wait_for("peer reports authentication failure");
+    let refused = server.wait_for_log("login refused");
+    assert!(refused.contains("user=joe") && refused.contains("rejected by the server"), "{refused}");
     guest.wait_for("GUEST up");
-    let started = server.wait_for_log("session started");
+    let started = server.wait_for_log("INFO session started");
     assert!(started.contains("user=joe") && started.contains("method=eap-proxy"), "{started}");
     assert!(started.contains("MPPE-128"), "the keys of EAP-TLS: {started}");
     guest.wait_for("2 received, 0% packet loss");
