@@ -60,6 +60,8 @@ pub enum Root {
     StrongSwan,
     /// xl2tpd, pppd and Libreswan.
     Libreswan,
+    /// xl2tpd and pppd of Debian 13.
+    Trixie,
 }
 
 /// A running guest.
@@ -74,8 +76,13 @@ impl Guest {
     /// Boots a guest in the namespace, on a link of its own to it, and runs a script there (`dial`, `wait_up`, ... are
     /// given). It powers off when the script ends.
     pub fn boot(namespace: &Namespace, script: &str) -> Self {
+        Self::boot_from(Root::StrongSwan, namespace, script)
+    }
+
+    /// The same from another root tree.
+    pub fn boot_from(root: Root, namespace: &Namespace, script: &str) -> Self {
         let script = format!("{PRELUDE}\n{DIALLING}\n{script}\n");
-        Self::start(Root::StrongSwan, namespace.name(), "guest0", &script, |_| ())
+        Self::start(root, namespace.name(), "guest0", &script, |_| ())
     }
 
     /// Boots a guest on a device of a namespace. `prepare` fills its folder, which is `/tmp/work` inside.
@@ -141,6 +148,7 @@ impl Root {
         let root = Path::new(ROOTS).join(match self {
             Self::StrongSwan => "guest",
             Self::Libreswan => "guest-libreswan",
+            Self::Trixie => "guest-trixie",
         });
         let has = |file: &str| root.join(file).exists();
         assert!(

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tollgate_tests::Server;
-use tollgate_tests::guest::{self, Guest};
+use tollgate_tests::guest::{self, Guest, Root};
 use tollgate_tests::pki::Authority;
 use tollgate_tests::radius::{self, Eap, FreeRadius, Options};
 use tollgate_tests::tollgate::{LOOPBACK, text};
@@ -230,6 +230,48 @@ fn a_real_pppd_is_let_in_by_eap_tls_and_not_with_a_certificate_of_another_author
     let started = server.wait_for_log("INFO session started");
     assert!(started.contains("user=joe") && started.contains("method=eap-proxy"), "{started}");
     assert!(started.contains("MPPE-128"), "the keys of EAP-TLS: {started}");
+    guest.wait_for("2 received, 0% packet loss");
+    server.wait_for_log("session ended");
+    guest.finish();
+}
+
+#[test]
+fn a_real_pppd_is_let_in_by_eap_mschapv2_and_not_with_a_wrong_password() {
+    let namespace = guest::namespace();
+    let authority = Authority::new("/O=Corp/CN=Corp CA");
+    let server = authority.issue("/O=Corp/CN=radius.corp.test", None);
+    let radius = FreeRadius::start(Options {
+        users: ACCOUNTS.into(),
+        eap: Some(Eap {
+            certificate: server.certificate,
+            key: server.key,
+            ca: authority.certificate(),
+            first_method: "mschapv2",
+        }),
+        namespace: Some(namespace.name().to_owned()),
+        ..Options::default()
+    });
+    let lns = LOOPBACK.replace("127.0.0.1:0", &format!("{}:1701", guest::SERVER));
+    let policy = "ppp-encryption = \"required\"";
+    let mut server = Server::start(&config(&lns, &radius::host(&radius, ""), policy), &[], Some(&namespace));
+    let dial = |password: &str| {
+        format!(
+            "dial joe '\"{password}\"' <<X\nrefuse-pap\nrefuse-chap\nrefuse-mschap\nrefuse-mschap-v2\nrequire-mppe-128\nX\n"
+        )
+    };
+    let script = format!(
+        "{}until grep -q 'Connection terminated' /tmp/pppd.log; do sleep 0.1; done\nhang_up; sleep 1\n\
+         {}wait_up && ping -c 2 -i 0.2 10.77.0.1 && sleep 1\nhang_up\nwait_down",
+        dial("not this one"),
+        dial("correct horse")
+    );
+    let mut guest = Guest::boot_from(Root::Trixie, &namespace, &script);
+    let refused = server.wait_for_log("login refused");
+    assert!(refused.contains("user=joe") && refused.contains("reason=wrong password"), "{refused}");
+    guest.wait_for("GUEST up");
+    let started = server.wait_for_log("INFO session started");
+    assert!(started.contains("user=joe") && started.contains("method=eap-proxy"), "{started}");
+    assert!(started.contains("MPPE-128"), "the keys of EAP-MSCHAPv2: {started}");
     guest.wait_for("2 received, 0% packet loss");
     server.wait_for_log("session ended");
     guest.finish();
