@@ -6,6 +6,9 @@
 //! `winbind`, `ldap-utils` and `openssl`.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "samba/trust.rs"]
+pub mod trust;
+
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Write};
@@ -37,8 +40,20 @@ pub const ADMINISTRATOR_PASSWORD: &str = "Adm1n-Pass!";
 /// Wrong passwords in a row that lock an account; a right one begins anew.
 pub const LOCKOUT_THRESHOLD: u32 = 8;
 
+/// What a domain is called.
+#[derive(Debug, Clone, Copy)]
+struct Names {
+    realm: &'static str,
+    domain: &'static str,
+    /// Of the controller, within the domain.
+    host: &'static str,
+}
+
+const OURS: Names = Names { realm: REALM, domain: DOMAIN, host: "dc1" };
+
 /// A running domain controller.
 pub struct Samba {
+    names: Names,
     folder: PathBuf,
     address: Ipv4Addr,
     process: Mutex<Option<(Child, ChildStdin)>>,
@@ -65,9 +80,7 @@ impl Samba {
         assert!(Path::new(BINARY).exists(), "Samba is not installed; run `tests/run --install` as root");
         // Somebody else may take a free address before the server does: then another.
         for attempt in 1.. {
-            let address = free_address();
-            let (folder, log) = (new_folder(), Arc::default());
-            let samba = Self { folder, address, process: Mutex::default(), log };
+            let samba = Self::new(OURS);
             samba.provision();
             match samba.launch() {
                 Ok(()) => return samba,
@@ -75,6 +88,11 @@ impl Samba {
             }
         }
         unreachable!()
+    }
+
+    fn new(names: Names) -> Self {
+        let (folder, address) = (new_folder(), free_address());
+        Self { names, folder, address, process: Mutex::default(), log: Arc::default() }
     }
 
     /// Where it listens.
@@ -163,14 +181,20 @@ impl Samba {
     /// The command by which FreeRADIUS asks the controller's winbind, in the folder of which it has to be. The root is
     /// named too: to enter the mounts alone would leave a machine that is itself in a folder of another.
     pub fn ntlm_auth(&self) -> String {
+        let [mounts, root] = self.inside();
+        let configuration = self.configuration();
+        let configuration = configuration.display();
+        format!(
+            "/usr/bin/nsenter {mounts} {root} /usr/bin/ntlm_auth --configfile={configuration} --allow-mschapv2"
+        )
+    }
+
+    /// What `nsenter` has to be told for a command in the controller's place.
+    fn inside(&self) -> [String; 2] {
         let shell = self.process.lock().unwrap().as_ref().expect("running").0.id();
         let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
         let unshare = children.split_whitespace().next().expect("the shell waits for it");
-        format!(
-            "/usr/bin/nsenter --mount=/proc/{unshare}/ns/mnt --root=/proc/{unshare}/root /usr/bin/ntlm_auth \
-             --configfile={} --allow-mschapv2",
-            self.configuration().display()
-        )
+        [format!("--mount=/proc/{unshare}/ns/mnt"), format!("--root=/proc/{unshare}/root")]
     }
 
     /// The account's key (of every account without a principal) in a keytab.
@@ -212,15 +236,16 @@ impl Samba {
         write_certificates(&self.folder);
         let address = self.address;
         let folder = self.folder.display();
+        let Names { realm, domain, host } = self.names;
         run(
             Command::new("samba-tool").args(["domain", "provision"]).args([
-                &format!("--realm={REALM}"),
-                &format!("--domain={DOMAIN}"),
+                &format!("--realm={realm}"),
+                &format!("--domain={domain}"),
                 "--server-role=dc",
                 "--dns-backend=NONE",
                 &format!("--adminpass={ADMINISTRATOR_PASSWORD}"),
                 &format!("--targetdir={folder}"),
-                "--host-name=dc1",
+                &format!("--host-name={host}"),
                 &format!("--host-ip={address}"),
                 &format!("--option=interfaces={address}/8"),
                 "--option=bind interfaces only=yes",
@@ -263,11 +288,15 @@ impl Samba {
     fn launch(&self) -> Result<(), String> {
         // The shell ends the server when our end of its standard input closes, however this process ends. Processes of
         // Samba leave its group: a namespace of processes ends all of them. Winbind's socket has one place only, which
-        // two controllers would fight for: each sees a folder of its own there.
+        // two controllers would fight for: each sees a folder of its own there, and its own name service where it has
+        // one.
         let script = "mkdir -p /run/samba; \
                       unshare --mount --pid --fork --kill-child --mount-proc sh -c \
-                        'mount -t tmpfs none /run/samba; \"$0\" -F --no-process-group --debug-stdout -s \"$1\"; exit' \
-                        \"$0\" \"$1\" & server=$!; exec >&- 2>&-; read -r _; kill -9 $server; wait; rm -rf \"$2\"";
+                        'mount -t tmpfs none /run/samba; \
+                         [ ! -e \"$2/resolv.conf\" ] || mount --bind \"$2/resolv.conf\" /etc/resolv.conf; \
+                         [ ! -e \"$2/krb5.conf\" ] || export KRB5_CONFIG=\"$2/krb5.conf\"; \
+                         \"$0\" -F --no-process-group --debug-stdout -s \"$1\"; exit' \
+                        \"$0\" \"$1\" \"$2\" & server=$!; exec >&- 2>&-; read -r _; kill -9 $server; wait; rm -rf \"$2\"";
         let mut child = Command::new("sh")
             .args(["-c", script, BINARY])
             .arg(self.configuration())
