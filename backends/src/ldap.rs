@@ -30,6 +30,7 @@ use crate::tls::TlsSettings;
 use connection::Failure;
 use directory::Directory;
 pub use map::{AttributeMap, AttributeRule, Target, UnknownTarget};
+use message::Answer;
 
 /// How the connection is protected.
 #[derive(Debug, Clone)]
@@ -174,6 +175,23 @@ fn check(settings: &LdapSettings) -> Result<(), LdapError> {
         return Err(LdapError::BadFilter(text.clone()));
     }
     Ok(())
+}
+
+/// What a whole message of a directory says, in words and as a login reads it; `None`: it is none.
+pub fn in_words(octets: &[u8]) -> Option<String> {
+    let (number, answer) = message::read(octets).ok()?;
+    Some(match answer {
+        Answer::Bind(outcome) => {
+            let judgement = refusal::judge(&outcome, "directory", "user");
+            format!("{number}: {}: {judgement:?}", refusal::words(&outcome))
+        }
+        Answer::Done(outcome) | Answer::Extended(outcome) => {
+            format!("{number}: {}", refusal::words(&outcome))
+        }
+        Answer::Entry(entry) => format!("{number}: {:?} has {} attributes", entry.dn, entry.attributes.len()),
+        Answer::Reference(urls) => format!("{number}: elsewhere: {urls:?}"),
+        Answer::Intermediate => format!("{number}: more to come"),
+    })
 }
 
 impl LdapBackend {

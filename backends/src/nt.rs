@@ -172,6 +172,26 @@ impl NtBackend {
     }
 }
 
+/// What a message of a controller says that answers one of a login's three questions, in words and as the login reads
+/// it; `None`: it answers none.
+pub fn in_words(message: &[u8]) -> Option<String> {
+    let questions = [Question::Negotiate, Question::SessionSetup(1), Question::SessionSetup(2)];
+    let parse = |question| smb::Answer::parse(message.to_vec(), question).ok().flatten();
+    let answer = questions.into_iter().find_map(parse)?;
+    let signed = answer.is_signed_with(&[0; 16]);
+    let challenge = answer.token().ok().and_then(|token| Challenge::parse(token).ok());
+    let name = challenge.and_then(|challenge| {
+        let hash = nt_password_hash(b"");
+        let session_key = Zeroizing::new([0; 16]);
+        let account =
+            Account { user: "", domain: "", hash: &hash, client_nonce: [0; 8], session_key, now: 0 };
+        let (proof, _) = ntlm::authenticate(&ntlm::negotiate(), &challenge, &account);
+        challenge.computer_name().map(|name| format!("{name}, asked by {} octets", proof.len()))
+    });
+    let verdict = refusal::verdict(answer.status, "controller");
+    Some(format!("{verdict:?}, nobody: {}, signed: {signed}, name: {name:?}", answer.is_nobody()))
+}
+
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos() / 100).unwrap_or(u64::MAX).saturating_add(EPOCH)

@@ -72,6 +72,17 @@ pub struct SdiBackend {
     counters: Counters,
 }
 
+/// What a server's answer to question `message_id` says, in words and as a login reads it; `None`: it answers another.
+pub fn in_words(body: &[u8], message_id: &str) -> Option<String> {
+    let answer = Answer::parse(body, message_id).ok()?;
+    let (decision, right) = (answer.decision(), answer.was_right());
+    let next = match decision {
+        Decision::Challenge(method) => api::verify(method, &answer.into_context(), message_id, "0").len(),
+        Decision::Success | Decision::Fail | Decision::Unknown(_) => 0,
+    };
+    Some(format!("{decision:?}, right: {right}, answered by {next} octets"))
+}
+
 impl SdiBackend {
     /// Connections are opened when they are needed.
     pub fn new(settings: SdiSettings) -> Result<Arc<Self>, SdiError> {

@@ -1,6 +1,7 @@
 //! Writes the seeds whose octets are easier made than typed: `cargo run --example make_seeds` in this folder. The texts
 //! among the seeds are written by hand.
 
+mod directories;
 mod servers;
 
 use std::fs;
@@ -30,6 +31,9 @@ fn main() {
     servers::radius();
     servers::tacacs();
     servers::kerberos();
+    directories::ldap();
+    directories::smb();
+    directories::sdi();
     certificates();
     isakmp();
 }

@@ -125,18 +125,18 @@ pub(super) fn tacacs() {
     write("tacacs_packets", "demand", &packet(2, b"\x02\x01\0\0\0\0\x08cmd=show"));
 }
 
+/// One element of BER.
+pub(super) fn element(tag: u8, content: &[&[u8]]) -> Vec<u8> {
+    let content = content.concat();
+    let length = match u8::try_from(content.len()) {
+        Ok(short @ ..0x80) => vec![short],
+        _ => [&[0x82], &u16::try_from(content.len()).expect("a short element").to_be_bytes()[..]].concat(),
+    };
+    [&[tag], &length[..], &content].concat()
+}
+
 /// Answers of a KDC, what their encrypted parts hold, and a keytab.
 pub(super) fn kerberos() {
-    fn element(tag: u8, content: &[&[u8]]) -> Vec<u8> {
-        let content = content.concat();
-        let length = match u8::try_from(content.len()) {
-            Ok(short @ ..0x80) => vec![short],
-            _ => {
-                [&[0x82], &u16::try_from(content.len()).expect("a short element").to_be_bytes()[..]].concat()
-            }
-        };
-        [&[tag], &length[..], &content].concat()
-    }
     let field = |number: u8, content: &[u8]| element(0xa0 | number, &[content]);
     let integer = |value: u8| element(2, &[&[value]]);
     let string = |text: &str| element(0x1b, &[text.as_bytes()]);
