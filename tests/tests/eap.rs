@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tollgate_tests::Server;
 use tollgate_tests::guest::{self, Guest, Root};
 use tollgate_tests::pki::Authority;
 use tollgate_tests::radius::{self, Eap, FreeRadius, Options};
 use tollgate_tests::tollgate::{LOOPBACK, text};
+use tollgate_tests::{Namespace, Server};
 
 const ACCOUNTS: &str = "joe Cleartext-Password := \"correct horse\"\n    Filter-Id = \"inside\"\n";
 
@@ -148,131 +148,105 @@ fn a_login_between_two_rounds_outlives_a_reload_and_aaa_test_goes_through_all_ro
     assert_eq!(text(&server.dial("joe", "eap", "correct horse", &[])).1, 0);
 }
 
+/// FreeRADIUS and a server where a guest calls it.
+struct Called {
+    server: Server,
+    authority: Authority,
+    _radius: FreeRadius,
+    namespace: Namespace,
+}
+
+impl Called {
+    /// `first_method` is what FreeRADIUS offers: pppd does not ask for another.
+    fn start(first_method: &'static str, policy: &str) -> Self {
+        let namespace = guest::namespace();
+        let authority = Authority::new("/O=Corp/CN=Corp CA");
+        let own = authority.issue("/O=Corp/CN=radius.corp.test", Some("DNS:radius.corp.test"));
+        let eap =
+            Eap { certificate: own.certificate, key: own.key, ca: authority.certificate(), first_method };
+        let radius = FreeRadius::start(Options {
+            users: ACCOUNTS.into(),
+            eap: Some(eap),
+            namespace: Some(namespace.name().to_owned()),
+            ..Options::default()
+        });
+        let lns = LOOPBACK.replace("127.0.0.1:0", &format!("{}:1701", guest::SERVER));
+        let config = config(&lns, &radius::host(&radius, ""), policy);
+        let server = Server::start(&config, &[], Some(&namespace));
+        Self { server, authority, _radius: radius, namespace }
+    }
+
+    /// A call that is refused for this reason.
+    fn is_refused(&mut self, reason: &str) {
+        let refused = self.server.wait_for_log("login refused");
+        assert!(refused.contains("user=joe") && refused.contains(reason), "{refused}");
+    }
+
+    /// A call that comes in and sends two pings; `encryption` is what its session has.
+    fn is_let_in(&mut self, mut guest: Guest, encryption: &str) {
+        guest.wait_for("GUEST up");
+        let started = self.server.wait_for_log("INFO session started");
+        assert!(started.contains("user=joe") && started.contains("method=eap-proxy"), "{started}");
+        assert!(started.contains(encryption), "the keys of the method: {started}");
+        guest.wait_for("2 received, 0% packet loss");
+        self.server.wait_for_log("session ended");
+        guest.finish();
+    }
+}
+
+/// Calls by EAP alone; `more` are pppd's options.
+fn dial(password: &str, more: &str) -> String {
+    format!(
+        "dial joe '\"{password}\"' <<X\nrefuse-pap\nrefuse-chap\nrefuse-mschap\nrefuse-mschap-v2\n{more}\nX\n"
+    )
+}
+
+/// What follows a call that is to be refused.
+const REFUSED: &str =
+    "until grep -q 'Connection terminated' /tmp/pppd.log; do sleep 0.1; done\nhang_up; sleep 1\n";
+/// What follows a call that is to come in.
+const LET_IN: &str = "wait_up && ping -c 2 -i 0.2 10.77.0.1 && sleep 1\nhang_up\nwait_down";
+const ENCRYPTED: &str = "ppp-encryption = \"required\"";
+
 #[test]
 fn a_real_pppd_is_let_in_by_eap_md5() {
-    let namespace = guest::namespace();
-    let radius = FreeRadius::start(Options {
-        users: ACCOUNTS.into(),
-        eap: Some({
-            let authority = Authority::new("/O=Corp/CN=Corp CA");
-            let server = authority.issue("/O=Corp/CN=radius.corp.test", Some("DNS:radius.corp.test"));
-            Eap {
-                certificate: server.certificate,
-                key: server.key,
-                ca: authority.certificate(),
-                first_method: "md5",
-            }
-        }),
-        namespace: Some(namespace.name().to_owned()),
-        ..Options::default()
-    });
-    let lns = LOOPBACK.replace("127.0.0.1:0", &format!("{}:1701", guest::SERVER));
-    let mut server = Server::start(&config(&lns, &radius::host(&radius, ""), ""), &[], Some(&namespace));
-    let script = "dial joe '\"correct horse\"' <<X\nrefuse-pap\nrefuse-chap\nrefuse-mschap\nrefuse-mschap-v2\nX\n\
-                  wait_up && ping -c 2 -i 0.2 10.77.0.1 && sleep 1\nhang_up\nwait_down";
-    let mut guest = Guest::boot(&namespace, script);
-    guest.wait_for("GUEST up");
-    let started = server.wait_for_log("session started");
-    assert!(started.contains("user=joe") && started.contains("method=eap-proxy"), "{started}");
-    guest.wait_for("2 received, 0% packet loss");
-    server.wait_for_log("session ended");
-    guest.finish();
+    let mut called = Called::start("md5", "");
+    let script = dial("correct horse", "") + LET_IN;
+    let guest = Guest::boot(&called.namespace, &script);
+    called.is_let_in(guest, "encryption=\"none\"");
 }
 
 #[test]
 fn a_real_pppd_is_let_in_by_eap_tls_and_not_with_a_certificate_of_another_authority() {
-    let namespace = guest::namespace();
-    let authority = Authority::new("/O=Corp/CN=Corp CA");
-    let server = authority.issue("/O=Corp/CN=radius.corp.test", Some("DNS:radius.corp.test"));
-    let joe = authority.issue("/O=Corp/CN=joe", None);
-    let radius = FreeRadius::start(Options {
-        users: ACCOUNTS.into(),
-        eap: Some(Eap {
-            certificate: server.certificate,
-            key: server.key,
-            ca: authority.certificate(),
-            first_method: "tls",
-        }),
-        namespace: Some(namespace.name().to_owned()),
-        ..Options::default()
-    });
-    let lns = LOOPBACK.replace("127.0.0.1:0", &format!("{}:1701", guest::SERVER));
-    let policy = "ppp-encryption = \"required\"";
-    let mut server = Server::start(&config(&lns, &radius::host(&radius, ""), policy), &[], Some(&namespace));
+    let mut called = Called::start("tls", ENCRYPTED);
+    let joe = called.authority.issue("/O=Corp/CN=joe", None);
     let stranger = Authority::new("/O=Other/CN=Other CA").issue("/O=Corp/CN=joe", None);
-    let files: String = [
-        ("ca.pem", authority.certificate()),
+    let files = [
+        ("ca.pem", called.authority.certificate()),
         ("joe.pem", joe.certificate),
         ("joe.key", joe.key),
         ("stranger.pem", stranger.certificate),
         ("stranger.key", stranger.key),
-    ]
-    .iter()
-    .map(|(name, content)| format!("cat > /tmp/{name} <<'X'\n{content}\nX\n"))
-    .collect();
-    let dial = |who: &str| {
-        format!(
-            "dial joe none <<X\nrefuse-pap\nrefuse-chap\nrefuse-mschap\nrefuse-mschap-v2\nca /tmp/ca.pem\ncert \
-             /tmp/{who}.pem\nkey /tmp/{who}.key\nremotename radius.corp.test\nrequire-mppe\nX\n"
-        )
+    ];
+    let files: String =
+        files.iter().map(|(name, content)| format!("cat > /tmp/{name} <<'X'\n{content}\nX\n")).collect();
+    let by = |who: &str| {
+        let files = format!("ca /tmp/ca.pem\ncert /tmp/{who}.pem\nkey /tmp/{who}.key\n");
+        dial("none", &(files + "remotename radius.corp.test\nrequire-mppe"))
     };
-    let script = format!(
-        "{files}{}until grep -q 'Connection terminated' /tmp/pppd.log; do sleep 0.1; done\nhang_up; sleep 1\n\
-         {}wait_up && ping -c 2 -i 0.2 10.77.0.1 && sleep 1\nhang_up\nwait_down",
-        dial("stranger"),
-        dial("joe")
-    );
-    let mut guest = Guest::boot(&namespace, &script);
+    let script = [&files, &by("stranger"), REFUSED, &by("joe"), LET_IN].concat();
+    let mut guest = Guest::boot(&called.namespace, &script);
     guest.wait_for("peer reports authentication failure");
-    let refused = server.wait_for_log("login refused");
-    assert!(refused.contains("user=joe") && refused.contains("rejected by the server"), "{refused}");
-    guest.wait_for("GUEST up");
-    let started = server.wait_for_log("INFO session started");
-    assert!(started.contains("user=joe") && started.contains("method=eap-proxy"), "{started}");
-    assert!(started.contains("MPPE-128"), "the keys of EAP-TLS: {started}");
-    guest.wait_for("2 received, 0% packet loss");
-    server.wait_for_log("session ended");
-    guest.finish();
+    called.is_refused("rejected by the server");
+    called.is_let_in(guest, "MPPE-128");
 }
 
 #[test]
 fn a_real_pppd_is_let_in_by_eap_mschapv2_and_not_with_a_wrong_password() {
-    let namespace = guest::namespace();
-    let authority = Authority::new("/O=Corp/CN=Corp CA");
-    let server = authority.issue("/O=Corp/CN=radius.corp.test", None);
-    let radius = FreeRadius::start(Options {
-        users: ACCOUNTS.into(),
-        eap: Some(Eap {
-            certificate: server.certificate,
-            key: server.key,
-            ca: authority.certificate(),
-            first_method: "mschapv2",
-        }),
-        namespace: Some(namespace.name().to_owned()),
-        ..Options::default()
-    });
-    let lns = LOOPBACK.replace("127.0.0.1:0", &format!("{}:1701", guest::SERVER));
-    let policy = "ppp-encryption = \"required\"";
-    let mut server = Server::start(&config(&lns, &radius::host(&radius, ""), policy), &[], Some(&namespace));
-    let dial = |password: &str| {
-        format!(
-            "dial joe '\"{password}\"' <<X\nrefuse-pap\nrefuse-chap\nrefuse-mschap\nrefuse-mschap-v2\nrequire-mppe-128\nX\n"
-        )
-    };
-    let script = format!(
-        "{}until grep -q 'Connection terminated' /tmp/pppd.log; do sleep 0.1; done\nhang_up; sleep 1\n\
-         {}wait_up && ping -c 2 -i 0.2 10.77.0.1 && sleep 1\nhang_up\nwait_down",
-        dial("not this one"),
-        dial("correct horse")
-    );
-    let mut guest = Guest::boot_from(Root::Trixie, &namespace, &script);
-    let refused = server.wait_for_log("login refused");
-    assert!(refused.contains("user=joe") && refused.contains("reason=wrong password"), "{refused}");
-    guest.wait_for("GUEST up");
-    let started = server.wait_for_log("INFO session started");
-    assert!(started.contains("user=joe") && started.contains("method=eap-proxy"), "{started}");
-    assert!(started.contains("MPPE-128"), "the keys of EAP-MSCHAPv2: {started}");
-    guest.wait_for("2 received, 0% packet loss");
-    server.wait_for_log("session ended");
-    guest.finish();
+    let mut called = Called::start("mschapv2", ENCRYPTED);
+    let by = |password: &str| dial(password, "require-mppe-128");
+    let script = [&by("not this one"), REFUSED, &by("correct horse"), LET_IN].concat();
+    let guest = Guest::boot_from(Root::Trixie, &called.namespace, &script);
+    called.is_refused("reason=wrong password");
+    called.is_let_in(guest, "MPPE-128");
 }
