@@ -101,7 +101,10 @@ async fn the_controller_must_be_the_one_that_is_named() {
 
 #[tokio::test]
 async fn many_log_in_at_once() {
-    let backend = controller();
+    // A busy machine may have its controller take long for all of them.
+    let patient = Duration::from_secs(60);
+    let settings = NtSettings { timeout: patient, ..settings(Samba::shared().address(), 445) };
+    let backend = NtBackend::new(settings).unwrap();
     let begun = Instant::now();
     let logins = (0..200).map(|number| {
         let backend = Arc::clone(&backend);
